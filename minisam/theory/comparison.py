@@ -1,0 +1,20 @@
+"""What every prediction hands back: what the theory says, beside what was measured."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Comparison(NamedTuple):
+    """A predicted and a measured quantity; each a number, or arrays over a population."""
+
+    name: str
+    predicted: np.ndarray | float
+    measured: np.ndarray | float
+
+    @property
+    def ratio(self) -> np.ndarray:
+        """``measured / predicted``: 1 where the theory is exact, at most 1 for an upper bound."""
+        return np.asarray(self.measured) / np.asarray(self.predicted)

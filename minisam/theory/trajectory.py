@@ -1,0 +1,30 @@
+"""Run an optimizer on a toy and keep every iterate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+Oracle = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # w -> (loss, g)
+
+
+def trajectory(opt: Any, x: np.ndarray, grads: Iterable[Oracle]) -> np.ndarray:
+    """Return the iterates ``x_0, x_1, ...`` of ``opt`` stacked: (steps + 1, ..., n).
+
+    Parameters
+    ----------
+    opt
+        A `minisam.SharpnessAware`, or anything with its ``init`` and ``step``.
+    x
+        The starting points, (..., n).
+    grads
+        One oracle ``w -> (loss, g)`` for each step. ``[problem.loss_and_grad] * steps`` is a
+        deterministic run, ``(problem.draw(rng, x) for _ in range(steps))`` a stochastic one.
+    """
+    state, path = opt.init(x), [x]
+    for grad in grads:
+        x, state, _ = opt.step(x, grad, state)
+        path.append(x)
+    return np.stack(path)

@@ -1,0 +1,151 @@
+"""Every toy against central differences, and its constants against what they promise."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minisam.theory import (
+    Additive,
+    Diagonal,
+    GemanMcClure,
+    LeastSquares,
+    ProductValley,
+    Quadratic,
+    SharpValley,
+    SineBowl,
+    saddle,
+    two_functions,
+)
+
+seeds = st.integers(0, 2**32 - 1)
+
+
+def toys(rng):
+    """One of each, most of them as populations of four problems."""
+    M = rng.standard_normal((4, 3, 3))
+    a, b = rng.standard_normal((4, 6, 3)), rng.standard_normal((4, 6))
+    return {
+        "quadratic": (Quadratic(M + np.swapaxes(M, -1, -2), rng.standard_normal(3)), 3),
+        "diagonal": (Diagonal(rng.standard_normal((4, 3)), rng.standard_normal((4, 3))), 3),
+        "saddle": (saddle(1.0, 0.5), 2),
+        "product valley": (ProductValley(), 2),
+        "sharp valley": (SharpValley(), 3),
+        "sine bowl": (SineBowl(), 3),
+        "least squares": (LeastSquares(a, b), 3),
+        "weighted": (LeastSquares(a[0], b[0], np.arange(1, 7) / 21), 3),
+        "Geman-McClure": (GemanMcClure(a, b), 3),
+        "two functions": (two_functions(0.9, 0.1, 50.0), 1),
+    }
+
+
+NAMES = list(toys(np.random.default_rng(0)))
+
+
+def central(f, x, h=1e-5):
+    """Derivative of f by central differences, in a new last axis."""
+    steps = h * np.eye(x.shape[-1])
+    return np.stack([(f(x + e) - f(x - e)) / (2 * h) for e in steps], axis=-1)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(seed=seeds)
+def test_derivatives(name, seed):
+    rng = np.random.default_rng(seed)
+    problem, n = toys(rng)[name]
+    x = rng.uniform(-1, 1, (4, n))
+    loss, g = problem.loss_and_grad(x)
+    assert loss.shape == (4,) and g.shape == (4, n)
+    np.testing.assert_allclose(g, central(problem.loss, x), atol=1e-6, rtol=1e-6)
+    np.testing.assert_allclose(problem.hess(x), central(problem.grad, x), atol=1e-6, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_start_equals_the_same_start_in_a_population(name):
+    rng = np.random.default_rng(1)
+    problem, n = toys(rng)[name]
+    x = rng.uniform(-1, 1, (4, n))
+    if name in ("quadratic", "diagonal", "least squares", "Geman-McClure"):
+        return  # each member has its own problem
+    for k in range(4):
+        np.testing.assert_allclose(problem.grad(x[k]), problem.grad(x)[k], rtol=1e-13)
+        np.testing.assert_allclose(problem.hess(x[k]), problem.hess(x)[k], rtol=1e-13)
+
+
+@given(seed=seeds)
+def test_smoothness_of_every_component(seed):
+    rng = np.random.default_rng(seed)
+    x, y = rng.standard_normal((2, 50, 1, 3)) * 2
+    a, b = rng.standard_normal((6, 3)), rng.standard_normal(6)
+    for problem in LeastSquares(a, b), GemanMcClure(a, b):
+        change = problem.components(x)[1] - problem.components(y)[1]
+        slack = problem.L * np.linalg.norm(x - y, axis=-1) * (1 + 1e-12)
+        assert np.all(np.linalg.norm(change, axis=-1) <= slack)
+    assert np.all(problem.variance(x[:, 0]) <= problem.sigma**2)
+    # L is attained: by the longest example, and for Geman-McClure where its residual is 0
+    k = np.argmax(np.sum(a * a, axis=-1))
+    root = np.linalg.lstsq(a[k : k + 1], b[k : k + 1], rcond=None)[0]
+    for problem in LeastSquares(a, b), GemanMcClure(a, b):
+        one = type(problem)(a[k : k + 1], b[k : k + 1])
+        np.testing.assert_allclose(np.linalg.eigvalsh(one.hess(root))[-1], problem.L)
+
+
+def test_polyak_lojasiewicz():
+    x = np.linspace(-20, 20, 400_001)[:, None]
+    for problem in (SineBowl(),):
+        ratio = np.sum(problem.grad(x) ** 2, axis=-1) / np.maximum(2 * problem.loss(x), 1e-300)
+        assert np.min(ratio[x[:, 0] != 0]) >= problem.mu
+        assert np.max(np.abs(problem.hess(x))) <= problem.L
+        assert np.min(problem.hess(x)) < 0  # not convex
+    rng = np.random.default_rng(2)
+    flat = LeastSquares(rng.standard_normal((4, 6)), rng.standard_normal(4))  # rank 4 in R^6
+    y = rng.standard_normal((1000, 6))
+    gap = flat.loss(y) - flat.loss(flat.minimiser)
+    ratio = np.sum(flat.grad(y) ** 2, axis=-1) / (2 * gap)
+    assert np.min(ratio) >= flat.mu * (1 - 1e-9)
+    np.testing.assert_allclose(flat.grad(flat.minimiser), 0, atol=1e-12)
+
+
+@given(seed=seeds)
+def test_quadratic_constants(seed):
+    rng = np.random.default_rng(seed)
+    lam = rng.uniform(0.1, 3, (5, 4))
+    Q = np.linalg.qr(rng.standard_normal((5, 4, 4)))[0]
+    dense = Quadratic(Q * lam[:, None, :] @ np.swapaxes(Q, -1, -2))
+    diagonal = Diagonal(lam)
+    np.testing.assert_allclose(dense.L, diagonal.L)
+    np.testing.assert_allclose(dense.mu, diagonal.mu)
+    x = rng.standard_normal((5, 4))
+    np.testing.assert_allclose(dense.loss(apply_rotation(Q, x)), diagonal.loss(x))
+
+
+def apply_rotation(Q, x):
+    return np.einsum("...ij,...j->...i", Q, x)
+
+
+def test_draws_have_the_right_mean_and_keep_their_minibatch():
+    rng = np.random.default_rng(3)
+    problem = LeastSquares(rng.standard_normal((3, 2)), rng.standard_normal(3), [0.5, 0.3, 0.2])
+    x = np.broadcast_to(rng.standard_normal(2), (200_000, 2))
+    oracle = problem.draw(rng, x)
+    g = oracle(x)[1]
+    np.testing.assert_array_equal(g, oracle(x)[1])
+    tol = 6 * np.sqrt(problem.variance(x[0]) / len(x))
+    np.testing.assert_allclose(np.mean(g, axis=0), problem.grad(x[0]), atol=tol)
+    several = LeastSquares(rng.standard_normal((4, 3, 2)), rng.standard_normal((4, 3)))
+    y = rng.standard_normal((4, 2))
+    g = several.draw(rng, y)(y)[1]
+    every = several.components(y[:, None, :])[1]
+    assert np.all(np.any(np.all(np.isclose(g[:, None], every), axis=-1), axis=-1))
+
+
+def test_additive_noise():
+    rng = np.random.default_rng(4)
+    noisy = Additive(Diagonal(np.array([1.0, 2.0])), np.array([0.3, 0.4]))
+    assert noisy.sigma(2) == pytest.approx(0.5)
+    x = np.ones((100_000, 2))
+    oracle = noisy.draw(rng, x)
+    noise = oracle(x)[1] - noisy.problem.grad(x)
+    np.testing.assert_allclose(np.std(noise, axis=0), noisy.s, rtol=0.02)
+    loss = lambda w: oracle(w)[0]
+    np.testing.assert_allclose(central(loss, x)[:5], oracle(x)[1][:5], rtol=1e-6)
