@@ -7,7 +7,7 @@ own optimizer and returns `Comparison` values: predicted beside measured.
 from minisam.theory.comparison import Comparison
 from minisam.theory.noisy import Additive, FiniteSum, GemanMcClure, LeastSquares, two_functions
 from minisam.theory.problems import (
-    Diagonal,
+    DiagonalQuadratic,
     ProductValley,
     Quadratic,
     SharpValley,
@@ -19,7 +19,7 @@ from minisam.theory.trajectory import trajectory
 __all__ = [
     "Additive",
     "Comparison",
-    "Diagonal",
+    "DiagonalQuadratic",
     "FiniteSum",
     "GemanMcClure",
     "LeastSquares",

@@ -75,7 +75,7 @@ class Quadratic(Problem):
 
 
 @dataclass(frozen=True, eq=False)
-class Diagonal(Problem):
+class DiagonalQuadratic(Problem):
     """f(x) = 1/2 sum_i lam_i (x_i - x*_i)^2; ``lam`` all equal is the isotropic quadratic."""
 
     lam: Array  # (..., n)
@@ -101,9 +101,9 @@ class Diagonal(Problem):
         return np.min(self.lam, axis=-1)
 
 
-def saddle(lam: float = 1.0, m: float = 0.5) -> Diagonal:
+def saddle(lam: float = 1.0, m: float = 0.5) -> DiagonalQuadratic:
     """Return f(x, z) = (lam x^2 - m z^2) / 2: gradient zero at the origin, which is no minimum."""
-    return Diagonal(np.array([lam, -m]))
+    return DiagonalQuadratic(np.array([lam, -m]))
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from minisam.theory import (
     Additive,
-    Diagonal,
+    DiagonalQuadratic,
     GemanMcClure,
     LeastSquares,
     ProductValley,
@@ -27,7 +27,10 @@ def toys(rng):
     a, b = rng.standard_normal((4, 6, 3)), rng.standard_normal((4, 6))
     return {
         "quadratic": (Quadratic(M + np.swapaxes(M, -1, -2), rng.standard_normal(3)), 3),
-        "diagonal": (Diagonal(rng.standard_normal((4, 3)), rng.standard_normal((4, 3))), 3),
+        "diagonal": (
+            DiagonalQuadratic(rng.standard_normal((4, 3)), rng.standard_normal((4, 3))),
+            3,
+        ),
         "saddle": (saddle(1.0, 0.5), 2),
         "product valley": (ProductValley(), 2),
         "sharp valley": (SharpValley(), 3),
@@ -112,7 +115,7 @@ def test_quadratic_constants(seed):
     lam = rng.uniform(0.1, 3, (5, 4))
     Q = np.linalg.qr(rng.standard_normal((5, 4, 4)))[0]
     dense = Quadratic(Q * lam[:, None, :] @ np.swapaxes(Q, -1, -2))
-    diagonal = Diagonal(lam)
+    diagonal = DiagonalQuadratic(lam)
     np.testing.assert_allclose(dense.L, diagonal.L)
     np.testing.assert_allclose(dense.mu, diagonal.mu)
     x = rng.standard_normal((5, 4))
@@ -141,7 +144,7 @@ def test_draws_have_the_right_mean_and_keep_their_minibatch():
 
 def test_additive_noise():
     rng = np.random.default_rng(4)
-    noisy = Additive(Diagonal(np.array([1.0, 2.0])), np.array([0.3, 0.4]))
+    noisy = Additive(DiagonalQuadratic(np.array([1.0, 2.0])), np.array([0.3, 0.4]))
     assert noisy.sigma(2) == pytest.approx(0.5)
     x = np.ones((100_000, 2))
     oracle = noisy.draw(rng, x)
