@@ -9,6 +9,7 @@ underflows.
 
 from __future__ import annotations
 
+import difflib
 from typing import Any
 
 import array_api_compat
@@ -43,17 +44,16 @@ def put(x: np.ndarray, xp: Any = np, device: Any = None, dtype: Any = None) -> A
 
     ``dtype`` is a name such as ``"float32"``; by default the dtype of ``x`` is kept.
     """
-    x = np.asarray(x)
+    name = dtype or x.dtype.name
     xp = array_api_compat.array_namespace(xp.empty(0))
-    dtype = getattr(xp, str(dtype or x.dtype))
-    return xp.asarray(x.astype(str(dtype).rsplit(".", 1)[-1]), dtype=dtype, device=device)
+    return xp.asarray(x.astype(name), dtype=getattr(xp, name), device=device)
 
 
 def get(x: Array) -> np.ndarray:
-    """Copy ``x`` back to the host, as a NumPy array."""
-    if array_api_compat.is_cupy_array(x):
-        return x.get()
-    return np.asarray(x)
+    """Return the values of ``x`` as a NumPy array (``x`` itself if it is one)."""
+    if on_host(x):
+        return x
+    return x.get() if array_api_compat.is_cupy_array(x) else np.from_dlpack(x, device="cpu").copy()
 
 
 def normal(seed: int, shape: tuple[int, ...], scale: float = 1.0) -> np.ndarray:
@@ -88,3 +88,51 @@ def unit(u: Array) -> Array:
     xp = namespace(u)
     m, u, length = _scaled(u)
     return u / xp.where(m > 0, length, xp.ones_like(m))
+
+
+def matmul_into(out: Array, A: Array, B: Array) -> None:
+    """Write ``A @ B`` into ``out``, a view of a larger array, without a temporary if possible."""
+    if isinstance(out, np.ndarray) or array_api_compat.is_cupy_array(out):
+        namespace(out).matmul(A, B, out=out)
+    else:
+        out[...] = A @ B
+
+
+def check_same_home(**arrays: Array) -> None:
+    """Raise ValueError unless all named arrays are of one library and on one device."""
+    (first, a), *rest = arrays.items()
+    for name, b in rest:
+        if type(a) is type(b) is np.ndarray:
+            continue
+        if type(a) is not type(b):
+            raise ValueError(
+                f"{name} is a {_type_name(b)} but {first} is a {_type_name(a)}: "
+                "move one of them (minisam.backend.put)"
+            )
+        if device(a) != device(b):
+            raise ValueError(f"{name} is on {device(b)} but {first} is on {device(a)}")
+
+
+def check_floating(name: str, x: Array) -> None:
+    """Raise ValueError unless ``x`` is of a real floating dtype."""
+    if not namespace(x).isdtype(x.dtype, "real floating"):
+        raise ValueError(f"{name} must be of a real floating dtype, got {x.dtype}")
+
+
+def check_choice(name: str, value: Any, choices: Any) -> None:
+    """Raise ValueError, with the nearest match, unless ``value`` is one of ``choices``."""
+    if value not in choices:
+        near = difflib.get_close_matches(str(value), list(choices), n=1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        raise ValueError(f"unknown {name} {value!r}{hint}; choose from {', '.join(choices)}")
+
+
+def check_between(name: str, value: float, low: float, high: float = float("inf")) -> None:
+    """Raise ValueError unless ``low <= value <= high`` and ``value`` is finite."""
+    if not (low <= value <= high and value < float("inf")):
+        wanted = f"in [{low:g}, {high:g}]" if high < float("inf") else f"finite and >= {low:g}"
+        raise ValueError(f"{name} must be {wanted}, got {value}")
+
+
+def _type_name(x: Array) -> str:
+    return f"{type(x).__module__.partition('.')[0]} {type(x).__name__}"

@@ -1,0 +1,44 @@
+"""The command ``minisam``; a subcommand is a module with ``configure(parser)`` and ``run(args)``.
+
+Exit codes: 0 all well, 1 a law or prediction fails, 2 unusable arguments (one line says why).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib import import_module
+
+import minisam
+
+COMMANDS = {
+    "compare": ("minisam.lab.compare", "train the SAM family on real data and compare"),
+    "verify": ("minisam.laws.verify", "judge your own implementation by the laws"),
+    "laws": ("minisam.laws.matrix", "show which law catches which bug"),
+    "predict": ("minisam.theory.predict", "convergence predictions against measurement"),
+    "tutorial": ("minisam.lab.tutorial", "copy a tutorial notebook into this folder"),
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line ``argv`` and return the exit code."""
+    argv = sys.argv[1:] if argv is None else argv
+    parser = argparse.ArgumentParser(
+        prog="minisam",
+        description="Preconditioned sharpness-aware minimization: train, judge, predict, learn.",
+    )
+    parser.add_argument("--version", action="version", version=f"minisam {minisam.__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, (module, help) in COMMANDS.items():
+        sub = commands.add_parser(name, help=help, description=help)
+        if argv[:1] == [name]:  # load only the wing that is asked for
+            import_module(module).configure(sub)
+    args = parser.parse_args(argv)
+    try:
+        return import_module(COMMANDS[args.command][0]).run(args)
+    except (ValueError, FileNotFoundError) as error:
+        print(f"minisam {args.command}: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130

@@ -1,0 +1,32 @@
+"""Losses: each function returns the value and, beside it, the derivative by the network output.
+
+Shapes: outputs ``z`` (..., batch, k); labels ``y`` (..., batch) or targets ``y`` (..., batch, k).
+A loss is the mean over the batch: (...). Leading axes are a population.
+"""
+
+from __future__ import annotations
+
+from minisam.backend import Array, device, namespace
+
+
+def softmax_cross_entropy(z: Array, y: Array) -> tuple[Array, Array]:
+    """Return ``mean_b [log sum_j exp(z_bj) - z_b,y_b]`` and its derivative by ``z``.
+
+    With ``p = softmax(z)`` the derivative is ``(p - onehot(y)) / batch``. Subtracting the largest
+    logit first changes neither and keeps ``exp`` finite for logits of any size.
+    """
+    xp = namespace(z)
+    z = z - xp.max(z, axis=-1, keepdims=True)
+    e = xp.exp(z)
+    total = xp.sum(e, axis=-1, keepdims=True)
+    is_label = y[..., None] == xp.arange(z.shape[-1], device=device(z))
+    onehot = xp.astype(is_label, z.dtype)
+    loss = xp.mean(xp.log(total[..., 0]) - xp.sum(onehot * z, axis=-1), axis=-1)
+    return loss, (e / total - onehot) / z.shape[-2]
+
+
+def squared_error(z: Array, y: Array) -> tuple[Array, Array]:
+    """Return ``mean_b 1/2 ||z_b - y_b||^2`` and its derivative ``(z - y) / batch`` by ``z``."""
+    xp = namespace(z)
+    r = z - y
+    return xp.mean(xp.sum(r * r, axis=-1), axis=-1) / 2, r / z.shape[-2]
