@@ -30,3 +30,19 @@ def squared_error(z: Array, y: Array) -> tuple[Array, Array]:
     xp = namespace(z)
     r = z - y
     return xp.mean(xp.sum(r * r, axis=-1), axis=-1) / 2, r / z.shape[-2]
+
+
+def softmax_cross_entropy_curvature(z: Array, Rz: Array) -> Array:
+    """Return the second derivative of ``softmax_cross_entropy`` by ``z``, times ``Rz``.
+
+    ``(diag(p) - p p^T) Rz / batch``, whatever the labels.
+    """
+    xp = namespace(z)
+    e = xp.exp(z - xp.max(z, axis=-1, keepdims=True))
+    p = e / xp.sum(e, axis=-1, keepdims=True)
+    return p * (Rz - xp.sum(p * Rz, axis=-1, keepdims=True)) / z.shape[-2]
+
+
+def squared_error_curvature(z: Array, Rz: Array) -> Array:
+    """Return the second derivative of ``squared_error`` by ``z``, times ``Rz``: ``Rz / batch``."""
+    return Rz / z.shape[-2]

@@ -14,9 +14,15 @@ import numpy as np
 
 from minisam import backend
 from minisam.backend import Array, namespace
-from minisam.losses import softmax_cross_entropy, squared_error
+from minisam.losses import (
+    softmax_cross_entropy,
+    softmax_cross_entropy_curvature,
+    squared_error,
+    squared_error_curvature,
+)
 
 LOSSES = {"softmax": softmax_cross_entropy, "mse": squared_error}
+CURVATURES = {"softmax": softmax_cross_entropy_curvature, "mse": squared_error_curvature}
 
 # name: a = phi(z), and the derivative d * phi'(z) written in the output a
 ACTIVATIONS = {
@@ -26,6 +32,13 @@ ACTIVATIONS = {
     ),
     "tanh": (lambda xp, z: xp.tanh(z), lambda xp, a, d: d * (1 - a * a)),
     "identity": (lambda xp, z: z, lambda xp, a, d: d),
+}
+
+# name: d times the change of phi'(z) when a changes by Ra; 0 where phi does not bend
+BENDS = {
+    "relu": lambda a, Ra, d: 0,
+    "tanh": lambda a, Ra, d: -2 * a * Ra * d,
+    "identity": lambda a, Ra, d: 0,
 }
 
 
@@ -153,6 +166,50 @@ class MLP:
             if l > 0:
                 d = back(xp, a[l], d @ xp.matrix_transpose(W))
         return loss, g
+
+    def hvp(self, w: Array, X: Array, y: Array, v: Array) -> Array:
+        """Return the Hessian of the loss at ``w`` times ``v``, exactly, (..., n).
+
+        ``R{f} = d/dt f(w + t v)`` at t = 0, applied to every line of ``loss_and_grad``; with V, c
+        the layers of ``v`` as W, b are those of ``w``::
+
+            R{a_l}     = phi' (R{a_{l-1}} W_l + a_{l-1} V_l + c_l)
+            R{dW_l}    = a_{l-1}^T R{d_l} + R{a_{l-1}}^T d_l,   R{db_l} = sum_batch R{d_l}
+            R{d_{l-1}} = (R{d_l} W_l^T + d_l V_l^T) phi' + (d_l W_l^T) phi'' R{z_{l-1}}
+
+        (Pearlmutter 1994). It costs about two gradients. Leading axes of ``v`` broadcast against
+        those of ``w``: ``v`` = identity gives the whole Hessian. For relu it is the Hessian of the
+        linear piece that ``w`` lies in.
+        """
+        self._check(w, X, y)
+        backend.check_same_home(w=w, v=v)
+        if v.shape[-1:] != (self.n,) or v.dtype != w.dtype:
+            raise ValueError(
+                f"v must have shape (..., {self.n}) and the dtype of w, {w.dtype}, "
+                f"got {tuple(v.shape)} and {v.dtype}"
+            )
+        xp = namespace(w, X)
+        _, back = ACTIVATIONS[self.activation]
+        ws, vs = self.layers(w), self.layers(v)
+        a = self.forward(w, X)
+        Ra = [xp.zeros_like(X)]
+        for l, ((W, _), (V, c)) in enumerate(zip(ws, vs, strict=True)):
+            Rz = Ra[l] @ W + a[l] @ V + c[..., None, :]
+            Ra.append(back(xp, a[l + 1], Rz) if l + 1 < len(ws) else Rz)
+        loss, d = LOSSES[self.loss](a[-1], y)
+        Rd = CURVATURES[self.loss](a[-1], Ra[-1])
+        lead = np.broadcast_shapes(loss.shape, v.shape[:-1])
+        Hv = xp.empty((*lead, self.n), dtype=w.dtype, device=backend.device(w))
+        for l, (RdW, Rdb) in reversed(list(enumerate(self.layers(Hv)))):
+            (W, _), (V, _) = ws[l], vs[l]
+            RdW[...] = xp.matrix_transpose(a[l]) @ Rd + xp.matrix_transpose(Ra[l]) @ d
+            Rdb[...] = xp.sum(Rd, axis=-2)
+            if l > 0:
+                Rd = Rd @ xp.matrix_transpose(W) + d @ xp.matrix_transpose(V)
+                d = d @ xp.matrix_transpose(W)
+                Rd = back(xp, a[l], Rd) + BENDS[self.activation](a[l], Ra[l], d)
+                d = back(xp, a[l], d)
+        return Hv
 
     def _check(self, w: Array, X: Array, y: Array | None = None) -> None:
         backend.check_same_home(w=w, X=X, **({} if y is None else {"y": y}))
