@@ -1,0 +1,231 @@
+"""Adapters for PyTorch: optimizers as they are usually written, right and wrong, in every form."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed (extra peers)")
+
+from minisam.laws import adapters  # noqa: E402
+from minisam.laws.bugs import correct  # noqa: E402
+
+pytestmark = pytest.mark.peers
+
+
+class SAM(torch.optim.Optimizer):
+    """SAM with ``first_step`` / ``second_step`` and ``step(closure)``; parameters without a
+    gradient are left alone."""
+
+    def __init__(self, params, base, rho, **base_options):
+        super().__init__(params, {"rho": rho, **base_options})
+        self.base = base(self.param_groups, **base_options)
+        self.param_groups = self.base.param_groups
+
+    def parameters(self):
+        return [(p, group) for group in self.param_groups for p in group["params"]]
+
+    def ball(self, p, group):
+        """T of ASAM; 1 for SAM."""
+        return torch.ones_like(p)
+
+    def length(self, p, group):
+        return torch.linalg.norm(self.ball(p, group) * p.grad)
+
+    @torch.no_grad()
+    def first_step(self, zero_grad=False):
+        live = [(p, group) for p, group in self.parameters() if p.grad is not None]
+        m = max([(self.ball(p, group) * p.grad).abs().amax() for p, group in live], default=0)
+        for p, _ in self.parameters():
+            self.state[p]["saved"] = p.detach().clone()
+        if m > 0:
+            parts = [self.ball(p, group) * p.grad / m for p, group in live]
+            length = torch.linalg.norm(torch.stack([torch.linalg.norm(part) for part in parts]))
+            for (p, group), part in zip(live, parts, strict=True):
+                p.add_(group["rho"] * self.ball(p, group) * (part / length))
+        if zero_grad:
+            self.zero_grad()
+
+    @torch.no_grad()
+    def second_step(self, zero_grad=False):
+        for p, _ in self.parameters():
+            p.copy_(self.state[p].pop("saved"))
+        self.base.step()
+        if zero_grad:
+            self.zero_grad()
+
+    @torch.no_grad()
+    def step(self, closure):
+        closure = torch.enable_grad()(closure)
+        loss = closure()
+        self.first_step(zero_grad=True)
+        closure()
+        self.second_step()
+        return loss
+
+
+class ASAM(SAM):
+    def __init__(self, params, base, rho, eta=0.01, **base_options):
+        super().__init__(params, base, rho, **base_options)
+        self.eta = eta
+
+    def ball(self, p, group):
+        return p.abs() + self.eta
+
+
+class PerTensorNorm(SAM):
+    """Planted: every tensor is normalised on its own."""
+
+    @torch.no_grad()
+    def first_step(self, zero_grad=False):
+        for p, group in self.parameters():
+            self.state[p]["saved"] = p.detach().clone()
+            if p.grad is not None and p.grad.any():
+                p.add_(group["rho"] * p.grad / torch.linalg.norm(p.grad))
+        if zero_grad:
+            self.zero_grad()
+
+
+class KeptGradients(SAM):
+    """Planted: the gradients of the first pass are still there in the second one."""
+
+    def first_step(self, zero_grad=False):
+        super().first_step(zero_grad=False)
+
+
+class NoRestore(SAM):
+    """Planted: the base step starts at w + eps."""
+
+    @torch.no_grad()
+    def second_step(self, zero_grad=False):
+        self.base.step()
+        if zero_grad:
+            self.zero_grad()
+
+
+class TInsteadOfTSquared(ASAM):
+    """Planted: T g / ||T g|| where T^2 g / ||T g|| was meant."""
+
+    @torch.no_grad()
+    def first_step(self, zero_grad=False):
+        for p, _ in self.parameters():
+            self.state[p]["saved"] = p.detach().clone()
+        u = [(p, group, self.ball(p, group) * p.grad) for p, group in self.parameters()]
+        length = torch.linalg.norm(torch.cat([v.ravel() for *_, v in u]))
+        for p, group, v in u:
+            p.add_(group["rho"] * v / length if length > 0 else 0 * v)
+        if zero_grad:
+            self.zero_grad()
+
+
+SGD = torch.optim.SGD
+HEAVY = {"momentum": 0.9, "weight_decay": 0.1}
+LOOPS = [adapters.two_calls, adapters.closure]
+
+
+def sam(model, rho, lr):
+    return SAM(model.parameters(), SGD, rho=rho, lr=lr)
+
+
+def two_groups(model, rho, lr):
+    groups = [{"params": [model["weight"]]}, {"params": [model["bias"]], "rho": rho}]
+    return SAM(groups, SGD, rho=rho, lr=lr)
+
+
+def asam(model, rho, lr, eta=0.01):
+    return ASAM(model.parameters(), SGD, rho=rho, lr=lr, eta=eta)
+
+
+def heavy(model, rho, lr):
+    return SAM(model.parameters(), SGD, rho=rho, lr=lr, **HEAVY)
+
+
+def heavy_base(model, lr):
+    return SGD(model.parameters(), lr=lr, **HEAVY)
+
+
+def walk(factory, steps=4, n=7, dtype="float64", dead=0):
+    """The points a factory asks for and returns on noisy quadratics; ``dead`` last entries of the
+    gradient are zero in every second step."""
+    rng = np.random.default_rng(5)
+    step, w, seen = factory(rho=0.3, lr=0.1), rng.standard_normal(n).astype(dtype), []
+    curvature = rng.uniform(0.5, 2, n).astype(dtype)
+    for t in range(steps):
+        b = rng.standard_normal(n).astype(dtype)
+        live = (np.arange(n) < n - dead) | (t % 2 == 0)
+
+        def grad(x, b=b, live=live):
+            seen.append(x)
+            return live * (curvature * x - b)
+
+        w = step(w, grad)
+        seen.append(w)
+    assert all(x.dtype == dtype for x in seen)
+    return np.array(seen)
+
+
+@pytest.mark.parametrize("dtype, tolerance", [("float64", 1e-14), ("float32", 1e-5)])
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize(
+    "make, row",
+    [
+        (sam, correct.sam),
+        (two_groups, correct.sam),
+        (asam, correct.asam),
+        (heavy, correct.sam_heavy_ball),
+    ],
+)
+def test_the_adapter_walks_like_the_numpy_row(make, row, loop, dtype, tolerance):
+    got = walk(adapters.torch_optimizer(make, loop), dtype=dtype)
+    np.testing.assert_allclose(got, walk(row, dtype=dtype), rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("none_for_zero", [False, True])
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_parameter_without_gradient_in_some_steps(loop, none_for_zero):
+    grads = []
+
+    def watched(model, rho, lr):
+        optimizer = sam(model, rho, lr)
+        first = optimizer.first_step
+
+        def first_step(zero_grad=False):
+            grads.append(model["bias"].grad)
+            first(zero_grad)
+
+        optimizer.first_step = first_step
+        return optimizer
+
+    factory = adapters.torch_optimizer(watched, loop, none_for_zero=none_for_zero)
+    got = walk(factory, dead=3)  # of 7 numbers the bias has the last three
+    np.testing.assert_allclose(got, walk(correct.sam, dead=3), rtol=1e-14, atol=1e-14)
+    assert [g is None for g in grads] == [False, none_for_zero] * 2
+
+
+def test_the_base_is_declared_with_the_factory():
+    factory = adapters.torch_optimizer(heavy, base=heavy_base)
+    torch_base, numpy_base = factory.base(lr=0.1), correct.heavy_ball(lr=0.1)
+    w = v = np.array([1.0, -2.0, 3.0, 0.5])
+    for h in np.random.default_rng(0).standard_normal((5, 4)):
+        w, v = torch_base(w, h), numpy_base(v, h)
+        np.testing.assert_allclose(w, v, rtol=1e-14)
+
+
+def test_a_step_writes_neither_into_its_input_nor_into_earlier_results():
+    step = adapters.torch_optimizer(sam)(rho=0.1, lr=0.1)
+    w = np.arange(1.0, 5.0)
+    w.flags.writeable = False
+    first = step(w, lambda x: x)
+    kept = first.copy()
+    step(first, lambda x: x)
+    np.testing.assert_array_equal(first, kept)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 9])
+def test_cut_and_glue_are_inverse(n):
+    w = np.arange(float(n))
+    names = adapters.layers(n)
+    np.testing.assert_array_equal(adapters.glue(adapters.cut(w, names), names), w)
+
+
+def test_shapes_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match="shapes hold 6 numbers, the vector has 5"):
+        adapters.cut(np.zeros(5), {"weight": (2, 3)})
