@@ -6,6 +6,13 @@ own optimizer and returns `Comparison` values: predicted beside measured.
 
 from minisam.theory.comparison import Comparison
 from minisam.theory.noisy import Additive, FiniteSum, GemanMcClure, LeastSquares, two_functions
+from minisam.theory.preconditioned_cycle import (
+    asam_cycle,
+    ellipse,
+    measure_preconditioned_cycle,
+    preconditioned_cycle,
+    score,
+)
 from minisam.theory.problems import (
     DiagonalQuadratic,
     ProductValley,
@@ -15,6 +22,18 @@ from minisam.theory.problems import (
     saddle,
 )
 from minisam.theory.trajectory import trajectory
+from minisam.theory.two_cycle import (
+    cycle_amplitude,
+    cycle_loss,
+    cycle_rate,
+    lyapunov,
+    lyapunov_minimum,
+    lyapunov_violation,
+    measure_two_cycle,
+    sam_matrix,
+    two_point_sum,
+    unnormalized_factor,
+)
 
 __all__ = [
     "Additive",
@@ -27,7 +46,22 @@ __all__ = [
     "Quadratic",
     "SharpValley",
     "SineBowl",
+    "asam_cycle",
+    "cycle_amplitude",
+    "cycle_loss",
+    "cycle_rate",
+    "ellipse",
+    "lyapunov",
+    "lyapunov_minimum",
+    "lyapunov_violation",
+    "measure_preconditioned_cycle",
+    "measure_two_cycle",
+    "preconditioned_cycle",
     "saddle",
+    "sam_matrix",
+    "score",
     "trajectory",
     "two_functions",
+    "two_point_sum",
+    "unnormalized_factor",
 ]

@@ -10,6 +10,7 @@ carry the same leading axes, and then the population is one of *problems*: a ``Q
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -35,6 +36,16 @@ class Problem:
 def apply(A: Array, x: Array) -> Array:
     """Return A x over populations: (..., m, n), (..., n) -> (..., m)."""
     return (A @ x[..., None])[..., 0]
+
+
+def mT(M: Array) -> Array:
+    """Return the transposed matrices, (..., n, m) -> (..., m, n)."""
+    return np.swapaxes(M, -1, -2)
+
+
+def column(v: Any) -> Array:
+    """Return one number for each member of a population so that it scales vectors: (..., 1)."""
+    return np.asarray(v)[..., None]
 
 
 def embed(d: Array) -> Array:
