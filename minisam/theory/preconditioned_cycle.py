@@ -45,9 +45,9 @@ def preconditioned_cycle(lr: Any, rho: Any, A: Array, C: Array, D: Array) -> Arr
     metric = 2 * np.eye(A.shape[-1]) - column(lr)[..., None] * A
     pencil = np.linalg.solve(metric, A @ C @ mT(C) @ D @ A)
     nu, V = np.linalg.eig(pencil)
-    top = np.argmax(nu.real, axis=-1, keepdims=True)
-    v = np.take_along_axis(V.real, top[..., None, :], axis=-1)[..., 0]
-    nu = np.take_along_axis(nu.real, top, axis=-1)
+    top = np.argmax(np.real(nu), axis=-1, keepdims=True)
+    v = np.take_along_axis(np.real(V), top[..., None, :], axis=-1)[..., 0]
+    nu = np.take_along_axis(np.real(nu), top, axis=-1)
     return column(lr) * column(rho) * nu * v / norm(apply(mT(C) @ D @ A, v))
 
 
