@@ -4,6 +4,7 @@ A function that predicts is pure arithmetic. A function ``measure_...`` beside i
 own optimizer and returns `Comparison` values: predicted beside measured.
 """
 
+from minisam.theory import alignment, averages
 from minisam.theory.comparison import Comparison
 from minisam.theory.noisy import Additive, FiniteSum, GemanMcClure, LeastSquares, two_functions
 from minisam.theory.preconditioned_cycle import (
@@ -46,7 +47,9 @@ __all__ = [
     "Quadratic",
     "SharpValley",
     "SineBowl",
+    "alignment",
     "asam_cycle",
+    "averages",
     "cycle_amplitude",
     "cycle_loss",
     "cycle_rate",
