@@ -156,8 +156,8 @@ class SharpValley(Problem):
     Defined where all curvatures are positive.
     """
 
-    lam: tuple[float, ...] = (2.0, 1.9)
-    slope: tuple[float, ...] = (1.0, -1.0)
+    lam: Any = (2.0, 1.9)  # (k,), or (..., k)
+    slope: Any = (1.0, -1.0)
 
     def walls(self, b: Array) -> Array:
         """Curvatures across the valley at b: (...) -> (..., k)."""
