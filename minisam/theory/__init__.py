@@ -1,19 +1,21 @@
 """Toy problems with closed forms, and one function for each prediction about SAM on them.
 
-A function that predicts is pure arithmetic. A function ``measure_...`` beside it runs the library's
-own optimizer and returns `Comparison` values: predicted beside measured.
+One module for each idea: ``theory.two_cycle.cycle_amplitude(lr, rho, lam)``. What predicts is
+arithmetic. A function ``measure_...`` beside it runs the library's own optimizer and returns
+`Comparison` values: predicted beside measured.
 """
 
-from minisam.theory import alignment, averages
+from minisam.theory import (
+    alignment,
+    averages,
+    drift,
+    edge,
+    preconditioned_cycle,
+    product_valley,
+    two_cycle,
+)
 from minisam.theory.comparison import Comparison
 from minisam.theory.noisy import Additive, FiniteSum, GemanMcClure, LeastSquares, two_functions
-from minisam.theory.preconditioned_cycle import (
-    asam_cycle,
-    ellipse,
-    measure_preconditioned_cycle,
-    preconditioned_cycle,
-    score,
-)
 from minisam.theory.problems import (
     DiagonalQuadratic,
     ProductValley,
@@ -23,18 +25,6 @@ from minisam.theory.problems import (
     saddle,
 )
 from minisam.theory.trajectory import trajectory
-from minisam.theory.two_cycle import (
-    cycle_amplitude,
-    cycle_loss,
-    cycle_rate,
-    lyapunov,
-    lyapunov_minimum,
-    lyapunov_violation,
-    measure_two_cycle,
-    sam_matrix,
-    two_point_sum,
-    unnormalized_factor,
-)
 
 __all__ = [
     "Additive",
@@ -48,23 +38,13 @@ __all__ = [
     "SharpValley",
     "SineBowl",
     "alignment",
-    "asam_cycle",
     "averages",
-    "cycle_amplitude",
-    "cycle_loss",
-    "cycle_rate",
-    "ellipse",
-    "lyapunov",
-    "lyapunov_minimum",
-    "lyapunov_violation",
-    "measure_preconditioned_cycle",
-    "measure_two_cycle",
+    "drift",
+    "edge",
     "preconditioned_cycle",
+    "product_valley",
     "saddle",
-    "sam_matrix",
-    "score",
     "trajectory",
+    "two_cycle",
     "two_functions",
-    "two_point_sum",
-    "unnormalized_factor",
 ]

@@ -21,6 +21,8 @@ from minisam.theory.preconditioned_cycle import score
 from minisam.theory.problems import Array, SharpValley, column
 from minisam.theory.trajectory import trajectory
 
+ONE_WALL = SharpValley((1.5,), (0.7,))
+
 
 def drift(lr: Any, rho: Any, lam: Any, slope: Any, c: Any = 1.0) -> Any:
     """Return the drift per step along the valley, ``-(lr/2) (2 rho c / (2 - lr lam))^2 slope``.
@@ -52,7 +54,7 @@ def settling_point(
 
 
 def measure_drift(
-    lr: Any = 0.3, rho: Any = 0.02, c: Any = 1.0, valley: SharpValley = SharpValley((1.5,), (0.7,)),
+    lr: Any = 0.3, rho: Any = 0.02, c: Any = 1.0, valley: SharpValley = ONE_WALL,
     steps: int = 600, opt: Any = None,
 ) -> Comparison:  # fmt: skip
     """Run preSAM in a valley with one wall; compare how far it drifts after the first 200 steps.

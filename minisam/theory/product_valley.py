@@ -60,9 +60,10 @@ def asam_imbalance_factor(x: Array, lr: Any, rho: Any) -> Array:
 def imbalance_decay(Q: Any, lr: Any, rho: Any) -> Any:
     """Return the relative loss of Q per step on the valley, ``8 lr rho^2 / (2 - lr s^2)^2``.
 
-    On the valley ``s^2 = sqrt(Q^2 + 4)``. To leading order in rho. Proof idea: the fast motion across the
-    valley is the two-cycle of a quadratic with curvature s^2, which makes |r'| s = 2 rho s^2 /
-    (2 - lr s^2) and not just rho s^2; insert it in `imbalance_factor` and average two steps.
+    On the valley ``s^2 = sqrt(Q^2 + 4)``. To leading order in rho. Proof idea: the fast motion
+    across the valley is the two-cycle of a quadratic with curvature s^2, which makes
+    ``|r'| = 2 rho s / (2 - lr s^2)`` and not just rho s; insert it in `imbalance_factor` and
+    average two steps.
     """
     return 8 * lr * rho**2 / (2 - lr * np.sqrt(Q**2 + 4)) ** 2
 
@@ -84,7 +85,7 @@ def measure_valley(
     path = trajectory(opt, np.asarray(start, dtype=float), grads, repeat(lr), repeat(rho))
     Q = VALLEY.imbalance(path)
     Q = (Q[1:] + Q[:-1]) / 2  # the two-cycle averaged out
-    fall_in, half = 200, int(np.argmax(Q < Q[200] / 2))
+    fall_in, half = 200, int(np.argmax(Q[200] / 2 > Q))
     predicted = imbalance_path(Q[fall_in], lr, rho, half - fall_in)[-1]
     middle = (path[-1] + path[-2]) / 2
     return [
