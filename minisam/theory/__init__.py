@@ -5,7 +5,7 @@ arithmetic. A function ``measure_...`` beside it runs the library's own optimize
 `Comparison` values: predicted beside measured.
 """
 
-from minisam.theory import (
+from minisam.theory import (, alignment, averages, bounds
     alignment,
     averages,
     drift,
@@ -27,6 +27,7 @@ from minisam.theory.problems import (
 from minisam.theory.trajectory import trajectory
 
 __all__ = [
+    "bounds",
     "Additive",
     "Comparison",
     "DiagonalQuadratic",
