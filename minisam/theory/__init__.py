@@ -5,9 +5,10 @@ arithmetic. A function ``measure_...`` beside it runs the library's own optimize
 `Comparison` values: predicted beside measured.
 """
 
-from minisam.theory import (, alignment, averages, bounds
+from minisam.theory import (
     alignment,
     averages,
+    bounds,
     drift,
     edge,
     preconditioned_cycle,
@@ -27,7 +28,6 @@ from minisam.theory.problems import (
 from minisam.theory.trajectory import trajectory
 
 __all__ = [
-    "bounds",
     "Additive",
     "Comparison",
     "DiagonalQuadratic",
@@ -40,6 +40,7 @@ __all__ = [
     "SineBowl",
     "alignment",
     "averages",
+    "bounds",
     "drift",
     "edge",
     "preconditioned_cycle",
