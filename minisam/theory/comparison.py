@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,8 +11,8 @@ class Comparison(NamedTuple):
     """A predicted and a measured quantity; each a number, or arrays over a population."""
 
     name: str
-    predicted: np.ndarray | float
-    measured: np.ndarray | float
+    predicted: Any
+    measured: Any
 
     @property
     def ratio(self) -> np.ndarray:

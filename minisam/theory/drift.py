@@ -44,13 +44,13 @@ def settling_point(
     wall's cycle wins and pushes b back. For plain SAM that makes the curvatures equal; with D the
     point moves, so D changes *which* curvature is penalised.
     """
-    from scipy.optimize import brentq
+    from scipy.optimize import root_scalar
 
     def lead(b: float) -> float:
         first, second = score(lr, valley.walls(np.asarray(b)), c, d)
         return first - second
 
-    return float(brentq(lead, *between))
+    return root_scalar(lead, bracket=between).root
 
 
 def measure_drift(
