@@ -120,7 +120,7 @@ def measure_pl(
 
 
 def measure_noisy_distance(
-    lr: float = 0.1, rho: float = 0.1, sigma: float = 0.5, runs: int = 2000, steps: int = 100,
+    lr: float = 0.5, rho: float = 0.1, sigma: float = 0.1, runs: int = 2000, steps: int = 100,
     opt: Any = None,
 ) -> Comparison:  # fmt: skip
     """Run SAM with additive noise on a quadratic, many times; root mean square distances."""
