@@ -16,6 +16,7 @@ from minisam.theory import (
     noise,
     preconditioned_cycle,
     product_valley,
+    second_order,
     two_cycle,
 )
 from minisam.theory.comparison import Comparison
@@ -52,6 +53,7 @@ __all__ = [
     "preconditioned_cycle",
     "product_valley",
     "saddle",
+    "second_order",
     "trajectory",
     "two_cycle",
     "two_functions",
