@@ -16,6 +16,8 @@ from minisam.theory import (
     noise,
     preconditioned_cycle,
     product_valley,
+    radius,
+    saddle_escape,
     second_order,
     two_cycle,
 )
@@ -52,7 +54,9 @@ __all__ = [
     "noise",
     "preconditioned_cycle",
     "product_valley",
+    "radius",
     "saddle",
+    "saddle_escape",
     "second_order",
     "trajectory",
     "two_cycle",
