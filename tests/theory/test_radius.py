@@ -105,7 +105,7 @@ def test_schedules_on_a_function_that_is_not_convex():
     assert bound[-1] < 1e-6
 
 
-@pytest.mark.parametrize("bug", ["squared norm", "not normalized", "gradient at w"])
+@pytest.mark.parametrize("bug", ["squared norm", "gradient at w"])
 def test_bugs_miss_the_schedules(bug):
     with np.errstate(all="ignore"), pytest.raises(AssertionError):
         under_schedules(broken(bug))
