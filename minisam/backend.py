@@ -35,8 +35,8 @@ def device(x: Array) -> Any:
 
 
 def on_host(x: Array) -> bool:
-    """Whether looking at the values of ``x`` is free, that is, whether it is a NumPy array."""
-    return isinstance(x, np.ndarray)
+    """Whether looking at the values of ``x`` is free: a NumPy array or scalar."""
+    return isinstance(x, np.ndarray | np.generic)
 
 
 def put(x: np.ndarray, xp: Any = np, device: Any = None, dtype: Any = None) -> Array:
@@ -132,6 +132,35 @@ def check_between(name: str, value: float, low: float, high: float = float("inf"
     if not (low <= value <= high and value < float("inf")):
         wanted = f"in [{low:g}, {high:g}]" if high < float("inf") else f"finite and >= {low:g}"
         raise ValueError(f"{name} must be {wanted}, got {value}")
+
+
+def check_fields(config: Any, **bounds: tuple[float, float]) -> None:
+    """Check the numbers of a frozen dataclass, ``rho=(0, inf)``, when it is made.
+
+    NumPy scalars become Python numbers: float32 arrays times ``np.float64(0.1)`` are float64.
+    """
+    for name, (low, high) in bounds.items():
+        value = getattr(config, name)
+        if isinstance(value, np.generic):
+            value = value.item()
+            object.__setattr__(config, name, value)
+        check_between(name, value, low, high)
+
+
+def override(name: str, value: Any) -> Any:
+    """Check a number >= 0 given for one step; an array passes unseen, a look may stall a GPU."""
+    if isinstance(value, (int, float, np.generic)):
+        value = value.item() if isinstance(value, np.generic) else value
+        check_between(name, value, 0)
+    return value
+
+
+def check_acts_on(u: Array, **operator: Array) -> None:
+    """Raise ValueError unless ``operator`` (..., n) fits ``u`` (..., n) and lives beside it."""
+    ((name, a),) = operator.items()
+    if a.shape[-1:] != u.shape[-1:]:
+        raise ValueError(f"{name} must have shape (..., {u.shape[-1]}), got {tuple(a.shape)}")
+    check_same_home(w=u, **operator)
 
 
 def _type_name(x: Array) -> str:

@@ -9,9 +9,10 @@ when ``g`` was taken at ``w + eps``.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import Any, NamedTuple, Protocol
 
-from minisam.backend import Array, check_between, namespace
+from minisam.backend import Array, check_between, check_fields, namespace, override
 
 
 class BaseOptimizer(Protocol):
@@ -38,9 +39,7 @@ class SGD:
     nesterov: bool = False
 
     def __post_init__(self):
-        check_between("lr", self.lr, 0)
-        check_between("momentum", self.momentum, 0)
-        check_between("weight_decay", self.weight_decay, 0)
+        check_fields(self, lr=(0, inf), momentum=(0, inf), weight_decay=(0, inf))
         if self.nesterov and self.momentum == 0:
             raise ValueError("nesterov needs momentum > 0, got 0")
 
@@ -48,7 +47,7 @@ class SGD:
         return namespace(w).zeros_like(w) if self.momentum else None
 
     def update(self, w: Array, g: Array, state: Any, lr: Any = None) -> tuple[Array, Any]:
-        lr = self.lr if lr is None else lr
+        lr = self.lr if lr is None else override("lr", lr)
         u = g + self.weight_decay * w if self.weight_decay else g
         if not self.momentum:
             return w - lr * u, None
@@ -81,11 +80,7 @@ class Adam:
     weight_decay: float = 0.0
 
     def __post_init__(self):
-        check_between("lr", self.lr, 0)
-        check_between("betas[0]", self.betas[0], 0, 1)
-        check_between("betas[1]", self.betas[1], 0, 1)
-        check_between("epsilon", self.epsilon, 0)
-        check_between("weight_decay", self.weight_decay, 0)
+        _check_moments(self)
 
     def init(self, w: Array) -> Moments:
         xp = namespace(w)
@@ -93,7 +88,7 @@ class Adam:
 
     def update(self, w: Array, g: Array, state: Moments, lr: Any = None) -> tuple[Array, Moments]:
         xp = namespace(w)
-        lr = self.lr if lr is None else lr
+        lr = self.lr if lr is None else override("lr", lr)
         b1, b2 = self.betas
         u = g + self.weight_decay * w if self.weight_decay else g
         t = state.t + 1
@@ -114,8 +109,7 @@ class AdamW:
     weight_decay: float = 1e-2
 
     def __post_init__(self):
-        check_between("weight_decay", self.weight_decay, 0)
-        self._adam  # checks the rest  # noqa: B018
+        _check_moments(self)
 
     @property
     def _adam(self) -> Adam:
@@ -125,5 +119,14 @@ class AdamW:
         return self._adam.init(w)
 
     def update(self, w: Array, g: Array, state: Moments, lr: Any = None) -> tuple[Array, Moments]:
-        lr = self.lr if lr is None else lr
+        lr = self.lr if lr is None else override("lr", lr)
         return self._adam.update(w - lr * self.weight_decay * w, g, state, lr)
+
+
+def _check_moments(config: Adam | AdamW) -> None:
+    check_fields(config, lr=(0, inf), epsilon=(0, inf), weight_decay=(0, inf))
+    object.__setattr__(config, "betas", tuple(float(b) for b in config.betas))
+    for i, b in enumerate(config.betas):
+        check_between(f"betas[{i}]", b, 0, 1)
+        if b == 1:
+            raise ValueError(f"betas[{i}] must be < 1: the averages would stay 0")

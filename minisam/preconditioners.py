@@ -14,9 +14,10 @@ Shapes: w, g, v and D v are (..., n); leading axes are a population.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import Any, NamedTuple, Protocol
 
-from minisam.backend import Array, check_between, namespace
+from minisam.backend import Array, check_acts_on, check_fields, namespace
 
 
 class Operator(Protocol):
@@ -78,6 +79,7 @@ class Diagonal(Fixed):
     d: Array
 
     def __matmul__(self, u: Array) -> Array:
+        check_acts_on(u, d=self.d)
         return self.d * u
 
 
@@ -87,11 +89,16 @@ class Dense(Fixed):
 
     M: Array
 
+    def __post_init__(self):
+        if self.M.ndim < 2 or self.M.shape[-1] != self.M.shape[-2]:
+            raise ValueError(f"M must have shape (..., n, n), got {tuple(self.M.shape)}")
+
     @property
     def T(self) -> Dense:
         return Dense(namespace(self.M).matrix_transpose(self.M))
 
     def __matmul__(self, u: Array) -> Array:
+        check_acts_on(u, M=self.M)
         return (self.M @ u[..., None])[..., 0]
 
 
@@ -102,6 +109,7 @@ class Mask(Fixed):
     mask: Array
 
     def __matmul__(self, u: Array) -> Array:
+        check_acts_on(u, mask=self.mask)
         xp = namespace(u)
         return xp.where(xp.astype(self.mask, xp.bool), u, xp.zeros_like(u))
 
@@ -119,7 +127,7 @@ class Averaged:
     theta: float
 
     def __post_init__(self):
-        check_between("theta", self.theta, 0, 1)
+        check_fields(self, theta=(0, 1))
 
     def init(self, w: Array) -> Array | None:
         return None
@@ -142,8 +150,7 @@ class Friendly:
     lmbda: float
 
     def __post_init__(self):
-        check_between("sigma", self.sigma, 0)
-        check_between("lmbda", self.lmbda, 0, 1)
+        check_fields(self, sigma=(0, inf), lmbda=(0, 1))
 
     def init(self, w: Array) -> Array | None:
         return None
@@ -200,9 +207,7 @@ class NoiseWeights:
     power: float
 
     def __post_init__(self):
-        check_between("theta", self.theta, 0, 1)
-        check_between("delta", self.delta, 0)
-        check_between("power", self.power, 0)
+        check_fields(self, theta=(0, 1), delta=(0, inf), power=(0, inf))
 
     def init(self, w: Array) -> Noise | None:
         return None
@@ -254,7 +259,7 @@ class Magnitude:
     eta: float
 
     def __post_init__(self):
-        check_between("eta", self.eta, 0)
+        check_fields(self, eta=(0, inf))
 
     def at(self, w: Array, g: Array) -> Diagonal:
         return Diagonal(namespace(w).abs(w) + self.eta)
@@ -270,7 +275,7 @@ class Fisher:
     eta: float
 
     def __post_init__(self):
-        check_between("eta", self.eta, 0)
+        check_fields(self, eta=(0, inf))
 
     def at(self, w: Array, g: Array) -> Diagonal:
         xp = namespace(g)

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from typing import Any, NamedTuple
 
-from minisam.backend import Array, check_between, check_floating, check_same_home, namespace, unit
+from minisam.backend import (
+    Array,
+    check_fields,
+    check_floating,
+    check_same_home,
+    namespace,
+    override,
+    unit,
+)
 from minisam.optimizers import BaseOptimizer
 from minisam.preconditioners import (
     Averaged,
@@ -46,7 +55,7 @@ class PreSAM:
     constraint: Constraint = Identity()
 
     def __post_init__(self):
-        check_between("rho", self.rho, 0)
+        check_fields(self, rho=(0, inf))
 
     def init(self, w: Array) -> Any:
         """Return the state before the first step."""
@@ -64,7 +73,7 @@ class PreSAM:
             If ``w`` and ``g`` differ in shape, library or device, or are not floating.
         """
         _check(w, g)
-        rho = self.rho if rho is None else rho
+        rho = self.rho if rho is None else override("rho", rho)
         v, state = self.objective.weigh(w, g, g, state)  # D g
         C = self.constraint.at(w, g)
         return rho * (C @ unit(C.T @ v)), state
@@ -156,6 +165,7 @@ class SharpnessAware:
         """
         loss, g = grad(w)
         if self.rule is None:
+            _check(w, g)
             eps, rule, loss_perturbed, g_perturbed = namespace(w).zeros_like(w), None, loss, g
         else:
             eps, rule = self.rule.perturb(w, g, state.rule, rho)

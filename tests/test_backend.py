@@ -1,0 +1,128 @@
+"""backend: norm and unit over the whole range, moving arrays, random numbers."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minisam import backend as B
+from tests.backends import NUMPY
+from tests.rows import few
+
+seeds = st.integers(0, 2**32 - 1)
+
+
+def vectors(backend, seed, exponent):
+    """Three vectors of the order of 2^exponent (an eighth of it in float32), as the backend holds them."""
+    exponent = exponent // 8 if backend.dtype == "float32" else exponent
+    u = np.random.default_rng(seed).standard_normal((3, 7))
+    return backend.host(np.ldexp(u, exponent)), exponent
+
+
+@few(10)
+@given(seed=seeds, exponent=st.integers(-1000, 1000))
+def test_norm_and_unit(backend, seed, exponent):
+    u, k = vectors(backend, seed, exponent)
+    moderate = np.ldexp(u.astype("float64"), -k)
+    length = np.sqrt((moderate**2).sum(-1, keepdims=True))
+    norm, unit = backend.get(B.norm(backend.put(u))), backend.get(B.unit(backend.put(u)))
+    assert norm.shape == (3, 1)
+    assert np.abs(np.ldexp(norm.astype("float64"), -k) / length - 1).max() <= 8 * backend.u
+    assert np.abs(unit - moderate / length).max() <= 8 * backend.u
+
+
+@few(10)
+@given(seed=seeds, exponent=st.integers(-900, 900))
+def test_powers_of_two_pass_through_bitwise(backend, seed, exponent):
+    u, k = vectors(backend, seed, exponent)
+    moderate = np.ldexp(u, -k)
+    unit, norm = (lambda x, f=f: backend.get(f(backend.put(x))) for f in (B.unit, B.norm))
+    assert np.array_equal(unit(u), unit(moderate))
+    assert np.array_equal(norm(u), np.ldexp(norm(moderate), k))
+
+
+def test_norm_and_unit_of_zero_beside_others(backend):
+    u = np.array([[0.0, 0.0], [3.0, -4.0]])
+    assert np.array_equal(backend.get(B.norm(backend.put(u))), [[0.0], [5.0]])
+    unit = backend.get(B.unit(backend.put(u)))
+    assert np.array_equal(unit[0], [0.0, 0.0])
+    assert np.abs(unit[1] - [0.6, -0.8]).max() <= 2 * backend.u
+    assert np.array_equal(backend.get(B.unit(backend.put(-u))), -unit)
+
+
+def test_the_smallest_number_has_a_direction(backend):
+    """Subnormal, where ``1 / max|u|`` would be infinite."""
+    tiny = backend.host(np.array([0.0, np.finfo(backend.dtype).smallest_subnormal]))
+    assert np.array_equal(backend.get(B.unit(backend.put(tiny))), [0.0, 1.0])
+    assert np.array_equal(backend.get(B.norm(backend.put(tiny))), tiny[1:])
+
+
+def test_put_copies_and_get_brings_back(backend):
+    x = backend.host(np.random.default_rng(0).standard_normal((2, 3)))
+    moved = B.put(x, backend.xp, backend.home)
+    expected = x.copy()
+    x[...] = 0
+    assert B.device(moved) == B.device(backend.put(expected))
+    assert isinstance(B.get(moved), np.ndarray)
+    assert np.array_equal(B.get(moved), expected)
+    assert B.get(moved).dtype == backend.dtype
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int64", "bool"])
+def test_put_changes_the_dtype_if_told(backend, dtype):
+    moved = B.put(np.array([0.0, 1.0, 1.0]), backend.xp, backend.home, dtype)
+    assert str(moved.dtype).endswith(dtype)
+    assert np.array_equal(B.get(moved), [0, 1, 1])
+
+
+def test_put_is_on_the_host_by_default():
+    assert isinstance(B.put(np.ones(2)), np.ndarray)
+    assert B.put(np.ones(2, "float32")).dtype == "float32"
+
+
+def test_on_host(backend):
+    assert B.on_host(backend.put(np.ones(2))) == (backend.library == "numpy")
+    assert B.on_host(np.float64(1.0))
+    assert not B.on_host(1.0)
+
+
+def test_get_of_a_numpy_array_is_itself():
+    x = np.ones(2)
+    assert B.get(x) is x
+    assert B.get(np.float64(2.0)) == 2.0
+
+
+def test_normal_is_numpys_generator_scaled():
+    x = B.normal(7, (2, 3), scale=0.5)
+    assert np.array_equal(x, 0.5 * np.random.default_rng(7).standard_normal((2, 3)))
+    assert np.array_equal(B.normal(7, (2, 3)), 2 * x)
+    assert np.abs(B.normal(0, (10_000,)).std() - 1) < 0.04
+
+
+def test_matmul_into_a_view(backend):
+    rng = np.random.default_rng(0)
+    A, C = rng.standard_normal((2, 3, 4)), rng.standard_normal((2, 4, 5))
+    out = B.namespace(backend.put(A)).zeros(
+        (2, 20), dtype=backend.put(A).dtype, device=B.device(backend.put(A))
+    )
+    view = B.namespace(out).reshape(out[:, 3:18], (2, 3, 5))
+    B.matmul_into(view, backend.put(A), backend.put(C))
+    expected = backend.host(A).astype("float64") @ backend.host(C)
+    assert np.abs(backend.get(view) - expected).max() <= 64 * backend.u
+    written = backend.get(out).reshape(2, 20)
+    assert np.all(written[:, :3] == 0)
+    assert np.all(written[:, 18:] == 0)
+    assert np.array_equal(written[:, 3:18].reshape(2, 3, 5), backend.get(view))
+
+
+def test_namespace_refuses_a_mixture():
+    import array_api_strict
+
+    with pytest.raises(TypeError):
+        B.namespace(np.ones(1), array_api_strict.ones(1))
+    with pytest.raises(TypeError):
+        B.namespace([1.0])
+
+
+def test_numpy_arrays_are_at_home_together():
+    B.check_same_home(a=np.ones(1), b=np.ones(2), c=NUMPY.put(np.ones(3)))
