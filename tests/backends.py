@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -74,11 +75,7 @@ def why_no_gpu() -> str:
 
 
 def why_no_torch() -> str:
-    try:
-        import_module("torch")
-    except ImportError as error:
-        return f"PyTorch is not installed: {error}"
-    return ""
+    return "" if find_spec("torch") else "PyTorch is not installed"
 
 
 NUMPY = Backend("numpy")

@@ -22,11 +22,11 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
 def pytest_collection_modifyitems(items):
-    for mark, why in (("gpu", why_no_gpu()), ("peers", why_no_torch())):
-        if why:
-            for item in items:
-                if item.get_closest_marker(mark):
-                    item.add_marker(pytest.mark.skip(reason=why))
+    for mark, why_not in (("gpu", why_no_gpu), ("peers", why_no_torch)):
+        marked = [item for item in items if item.get_closest_marker(mark)]
+        if marked and (why := why_not()):
+            for item in marked:
+                item.add_marker(pytest.mark.skip(reason=why))
 
 
 @pytest.fixture(scope="session", params=BACKENDS, ids=str)

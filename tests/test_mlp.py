@@ -83,7 +83,7 @@ def test_a_population_is_its_members(backend, net, seed):
     assert backend.get(loss).shape == (2, 3)
     for i in np.ndindex(2, 3):
         alone, g_alone = net.loss_and_grad(w[(*i, ...)], X[(*i, ...)], y[(*i, ...)])
-        assert abs(backend.get(alone) / backend.get(loss)[i] - 1) <= 256 * backend.u
+        assert abs(backend.get(alone) - backend.get(loss)[i]) <= 256 * backend.u
         assert np.abs(backend.get(g_alone) - backend.get(g)[i]).max() <= 256 * backend.u
         z_alone = net(w[(*i, ...)], X[(*i, ...)])
         assert np.abs(backend.get(z_alone) - z[i]).max() <= 256 * backend.u
@@ -99,7 +99,7 @@ def test_leading_axes_broadcast(backend, net, seed):
         for i in range(3):
             at = lambda x, full: x[i, ...] if x.ndim == full.ndim else x  # noqa: B023
             alone, g_alone = net.loss_and_grad(at(w, ws), at(X, Xs), at(y, ys))
-            assert abs(backend.get(alone) / backend.get(loss)[i] - 1) <= 256 * backend.u
+            assert abs(backend.get(alone) - backend.get(loss)[i]) <= 256 * backend.u
             assert np.abs(backend.get(g_alone) - backend.get(g)[i]).max() <= 256 * backend.u
 
 
@@ -184,8 +184,15 @@ def test_one_seed_is_one_run_on_every_backend(backend, rule):
 @given(seed=seeds)
 @pytest.mark.parametrize(
     "rule",
-    [None, ms.SAM(0.1), ms.ASAM(0.5), ms.FisherSAM(0.1), ms.VaSSO(0.1), ms.FriendlySAM(0.1)]
-    + [ms.InfoSAM(0.1)],
+    [
+        None,
+        ms.SAM(0.1),
+        ms.ASAM(0.5),
+        ms.FisherSAM(0.1),
+        ms.VaSSO(0.1),
+        ms.FriendlySAM(0.1),
+        ms.InfoSAM(0.1),
+    ],
     ids=str,
 )
 def test_runs_together_are_runs_alone(rule, seed):
