@@ -20,7 +20,7 @@ from minisam.preconditioners import Dense
 from minisam.presam import PreSAM, SharpnessAware
 from minisam.theory.comparison import Comparison
 from minisam.theory.noisy import Additive
-from minisam.theory.problems import Array, DiagonalQuadratic, Quadratic, column
+from minisam.theory.problems import Array, DiagonalQuadratic, Quadratic, check_step, column
 from minisam.theory.trajectory import trajectory
 
 
@@ -59,8 +59,9 @@ def pl_bound(
     ``(1 - lr mu)^t F + [L^2 rho^2 kappa^2 + L lr (sigma + L rho kappa)^2] / (2 mu)``. ``sigma =
     None`` means no noise at all, and then the second term in the bracket falls away. Proof idea:
     ``-<grad f, h> = (||grad f - h||^2 - ||grad f||^2 - ||h||^2) / 2`` with h = E of the second
-    gradient, and std h <= sigma + L rho kappa.
+    gradient, and std h <= sigma + L rho kappa. Raises ValueError where lr > 1/L.
     """
+    check_step(lr, L, 1 + 1e-12)
     offset = L * rho * kappa
     noise = 0.0 if sigma is None else L * lr * (sigma + offset) ** 2
     floor = (offset**2 + noise) / (2 * mu)
@@ -75,7 +76,9 @@ def descent_threshold(lr: Any, rho: Any, L: Any) -> Any:
     The gradient on the two-cycle, lr rho L^2 / (2 - lr L), shows it sharp up to the factor
     ``(2 - 2 lr L) / (2 - lr L)``. Needs eps parallel to the gradient, so not for D, C or noise.
     Proof idea: monotonicity gives <g, h - g> >= 0, co-coercivity makes up for ||h - g||^2.
+    Raises ValueError where lr > 1/L.
     """
+    check_step(lr, L, 1)
     return lr * rho * L**2 / (2 * (1 - lr * L))
 
 

@@ -17,7 +17,7 @@ from minisam.optimizers import SGD
 from minisam.preconditioners import Dense
 from minisam.presam import PreSAM, SharpnessAware
 from minisam.theory.comparison import Comparison
-from minisam.theory.problems import Array, Quadratic, apply, column, mT
+from minisam.theory.problems import Array, Quadratic, apply, check_step, column, mT
 from minisam.theory.trajectory import trajectory
 
 
@@ -40,8 +40,9 @@ def preconditioned_cycle(lr: Any, rho: Any, A: Array, C: Array, D: Array) -> Arr
     with amplitude ``lr rho c lam / (2 - lr lam)``: D is gone from it. Needs lr lam_1 < 2.
 
     Proved for D = I, and for A, C, D all diagonal; in between (diagonal C, D, any A) it is what
-    numerical experiments show.
+    numerical experiments show. Raises ValueError where lr lam_1 > 2.
     """
+    check_step(lr, np.linalg.eigvalsh(A)[..., -1], 2)
     metric = 2 * np.eye(A.shape[-1]) - column(lr)[..., None] * A
     pencil = np.linalg.solve(metric, A @ C @ mT(C) @ D @ A)
     nu, V = np.linalg.eig(pencil)

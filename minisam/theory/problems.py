@@ -53,6 +53,13 @@ def embed(d: Array) -> Array:
     return d[..., None] * np.eye(d.shape[-1])
 
 
+def check_step(lr: Any, curvature: Any, most: float) -> None:
+    """Raise ValueError unless ``lr * curvature <= most`` everywhere: beyond, a formula is wrong."""
+    largest = np.max(np.asarray(lr) * curvature)
+    if not largest <= most:
+        raise ValueError(f"lr * curvature must be at most {most:g}, got {largest:g}")
+
+
 @dataclass(frozen=True, eq=False)
 class Quadratic(Problem):
     """f(x) = 1/2 (x - x*)^T A (x - x*), A symmetric: convex, or a saddle, as A says."""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from minisam.theory.comparison import Comparison
-from minisam.theory.problems import Array, DiagonalQuadratic, SineBowl
+from minisam.theory.problems import Array, DiagonalQuadratic, SineBowl, check_step
 from minisam.theory.trajectory import trajectory
 from minisam.theory.two_cycle import PLAIN_SAM
 
@@ -62,8 +62,10 @@ def pl_bound_under_schedule(F: Any, lr: Any, rhos: Array, mu: Any, L: Any) -> Ar
 
     ``F+ <= (1 - lr mu) F + lr L^2 rho_t^2 / 2``, for any D and C with ||eps|| <= rho_t. It goes
     to 0 with rho_t. Without PL the same inequality gives mean ||grad f||^2 <= 2 F / (lr T) +
-    L^2 mean rho_t^2. Proof idea: ``f+ <= f - lr ||g||^2 / 2 + lr ||g - h||^2 / 2`` for lr <= 1/L.
+    L^2 mean rho_t^2. Proof idea: ``f+ <= f - lr ||g||^2 / 2 + lr ||g - h||^2 / 2``.
+    Raises ValueError where lr > 1/L.
     """
+    check_step(lr, L, 1 + 1e-12)
     path = [np.asarray(F, dtype=float)]
     for rho in rhos:
         path.append((1 - lr * mu) * path[-1] + lr * (L * rho) ** 2 / 2)

@@ -18,7 +18,7 @@ from minisam.backend import norm
 from minisam.optimizers import SGD
 from minisam.presam import SAM, SharpnessAware
 from minisam.theory.comparison import Comparison
-from minisam.theory.problems import Array, Quadratic, apply, column, mT
+from minisam.theory.problems import Array, Quadratic, apply, check_step, column, mT
 from minisam.theory.trajectory import trajectory
 
 PLAIN_SAM = SharpnessAware(SAM(rho=0.0), SGD(lr=0.0))  # lr and rho are given step by step
@@ -39,7 +39,13 @@ def cycle_amplitude(lr: Any, rho: Any, lam: Any) -> Any:
 
     Attracting for every 0 < lr lam_1 < 2, with lam = lam_1. Proof idea: -a = a - lr lam (a + rho).
     The gradient there is ``lam a``, and the loss ``lam a^2 / 2``.
+
+    Raises
+    ------
+    ValueError
+        If lr lam > 2 somewhere: SAM diverges.
     """
+    check_step(lr, lam, 2)
     return lr * rho * lam / (2 - lr * lam)
 
 
@@ -83,7 +89,8 @@ def lyapunov(
 
 
 def lyapunov_minimum(lr: Any, rho: Any, lam: Any) -> Any:
-    """Return the least J of plain SAM, at the cycle of lam = lam_1."""
+    """Return the least J of plain SAM, at the cycle of lam = lam_1; for lr lam <= 2."""
+    check_step(lr, lam, 2)
     return -((lr * rho * lam) ** 2) / (2 * (2 - lr * lam))
 
 

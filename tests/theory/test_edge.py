@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minisam as ms
+from minisam.preconditioners import Diagonal
 from minisam.theory.edge import measure_edge, sam_edge
 from minisam.theory.problems import DiagonalQuadratic
 from minisam.theory.two_cycle import cycle_amplitude
@@ -56,6 +57,18 @@ def test_formula_and_limits(lr, g, rho):
     assert sam_edge(g, lr, rho) == pytest.approx(literal, rel=1e-9)
     assert sam_edge(g, lr, 0.0) == pytest.approx(2 / lr)
     assert sam_edge(1e-12, lr, rho) == pytest.approx(np.sqrt(2e-12 / (lr * rho)), rel=1e-4)
+
+
+@given(seed=seeds)
+def test_a_constraint_scales_the_radius(seed):
+    rng = np.random.default_rng(seed)
+    lr, rho, c, lam = 10 ** rng.uniform(-1, 1, (4, 1000, 1))
+    x = rng.standard_normal((1000, 1))
+    problem = DiagonalQuadratic(lam)
+    opt = ms.SharpnessAware(ms.PreSAM(0.0, constraint=Diagonal(c)), ms.SGD(0.0))
+    y = opt.step(x, problem.loss_and_grad, opt.init(x), lr, rho)[0]
+    edge = sam_edge(np.abs(problem.grad(x)), lr, rho * c)
+    assert np.array_equal(np.abs(y) > np.abs(x), lam > edge)
 
 
 def test_the_valley_rides_the_edge():

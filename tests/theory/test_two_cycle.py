@@ -117,6 +117,19 @@ def test_the_cycle_is_a_critical_point_and_the_minimum_of_J(seed):
     )
 
 
+@settings(max_examples=3)
+@given(seed=seeds)
+def test_lower_cycles_are_left(seed):
+    """The cycle of the second eigenvector is stationary for J, and a saddle of it."""
+    p = problems(seed, count=20)
+    second = np.linalg.eigh(p.A)[1][..., -2]
+    lam2 = np.sort(p.lam, axis=-1)[:, -2]
+    p.x = cycle_amplitude(p.lr, p.rho, lam2)[:, None] * second
+    near = run(p, steps=2)
+    np.testing.assert_allclose(near[2], p.x, rtol=1e-7, atol=1e-9 * np.abs(p.x).max())
+    ends_on_the_cycle(SimpleNamespace(**{**vars(p), "x": p.x * (1 + 1e-6) + 1e-6 * p.rho[:, None]}))
+
+
 @settings(max_examples=5)
 @given(seed=seeds)
 def test_diverges_beyond_two(seed):
