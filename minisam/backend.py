@@ -156,9 +156,9 @@ def override(name: str, value: Any) -> Any:
 
 
 def check_acts_on(u: Array, **operator: Array) -> None:
-    """Raise ValueError unless ``operator`` (..., n) fits ``u`` (..., n) and lives beside it."""
+    """Raise ValueError unless ``operator``, (..., n) or (..., 1), can act on ``u`` (..., n)."""
     ((name, a),) = operator.items()
-    if a.shape[-1:] != u.shape[-1:]:
+    if a.shape[-1:] not in (u.shape[-1:], (1,)):
         raise ValueError(f"{name} must have shape (..., {u.shape[-1]}), got {tuple(a.shape)}")
     check_same_home(w=u, **operator)
 

@@ -74,7 +74,7 @@ class Identity(Fixed):
 
 @dataclass(frozen=True, eq=False)
 class Diagonal(Fixed):
-    """``diag(d) u``, for a given ``d`` (..., n)."""
+    """``diag(d) u``, for a given ``d`` (..., n), or (..., 1) for a multiple of the identity."""
 
     d: Array
 

@@ -13,7 +13,7 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 def vectors(backend, seed, exponent):
-    """Three vectors of the order of 2^exponent (an eighth of it in float32), as the backend holds them."""
+    """Three vectors of the order of 2^exponent, in float32 of an eighth of the exponent."""
     exponent = exponent // 8 if backend.dtype == "float32" else exponent
     u = np.random.default_rng(seed).standard_normal((3, 7))
     return backend.host(np.ldexp(u, exponent)), exponent

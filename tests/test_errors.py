@@ -241,7 +241,7 @@ def test_gradients(rule, w, g, message):
     ("operator", "message"),
     [
         (ms.Mask(np.ones(3, bool)), "mask must have shape (..., 26), got (3,)"),
-        (ms.Mask(np.ones(1, bool)), "mask must have shape (..., 26), got (1,)"),
+        (ms.Mask(np.ones((26, 3), bool)), "mask must have shape (..., 26), got (26, 3)"),
         (ms.Diagonal(np.ones(25)), "d must have shape (..., 26), got (25,)"),
         (ms.Dense(np.ones((3, 3))), "M must have shape (..., 26), got (3, 3)"),
         (

@@ -61,6 +61,12 @@ def test_dense_transposes(backend):
     assert np.array_equal(backend.get(ms.Diagonal(u).T @ u), [1, 100])
 
 
+def test_a_number_for_every_member_is_a_diagonal(backend):
+    u = backend.put(np.array([[1.0, 2.0], [3.0, 4.0]]))
+    C = ms.Diagonal(backend.put(np.array([[2.0], [0.5]])))
+    assert np.array_equal(backend.get(C @ u), [[2, 4], [1.5, 2]])
+
+
 @few(5)
 @given(problem=problems)
 def test_L8_objectives_compose(backend, problem):
