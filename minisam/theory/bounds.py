@@ -17,10 +17,21 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minisam.backend import unit
 from minisam.optimizers import SGD
-from minisam.presam import SAM, SharpnessAware
+from minisam.presam import (
+    ASAM,
+    SAM,
+    FisherSAM,
+    FriendlySAM,
+    InfoSAM,
+    PreSAM,
+    SharpnessAware,
+    SparseSAM,
+    VaSSO,
+)
 from minisam.theory.comparison import Comparison
-from minisam.theory.noisy import Additive, two_functions
+from minisam.theory.noisy import Additive, GemanMcClure, two_functions
 from minisam.theory.problems import DiagonalQuadratic
 from minisam.theory.trajectory import trajectory
 
@@ -64,12 +75,14 @@ def usual_bound(delta0, T, lr, r, L, sigma):
     Its term ``L r^2 / (2 lr)`` is an artefact: with lr ~ T^(-1/2) and r ~ T^(-1/4) it stays for
     ever, where the gradient shrinks.
     """
+    _smaller(lr, 2 / 3, L)
     top = delta0 / (lr * T) + L * r**2 / (2 * lr) + L * lr * (sigma**2 + (L * r) ** 2)
     return top / (1 - 1.5 * L * lr)
 
 
 def bound_1(delta0, T, lr, r, L, sigma):
     """Return ``2 delta0 / (lr T) + L^2 r^2 + L lr (sigma + L r)^2``, for lr <= 1/L."""
+    _smaller(lr, 1, L)
     return 2 * delta0 / (lr * T) + (L * r) ** 2 + L * lr * (sigma + L * r) ** 2
 
 
@@ -80,6 +93,7 @@ def bound_2(delta0, T, lr, r, L, sigma):
     ``a M - b sqrt(M) <= R`` (Jensen). At r = 0 it is attained: `measure_attained`. For the rate
     T^(-1/2), lr ~ T^(-1/2) and r ~ T^(-1/4) are enough.
     """
+    _smaller(lr, 2, L)
     a, b = 1 - L * lr / 2, L * r * (1 + L * lr)
     R = delta0 / (lr * T) + L * lr / 2 * ((L * r) ** 2 + (sigma + L * r) ** 2)
     return ((b + np.sqrt(b**2 + 4 * a * R)) / (2 * a)) ** 2
@@ -90,8 +104,14 @@ def bound(delta0, T, lr, r, L, sigma):
 
     It was never above `usual_bound` in 400,000 random settings (observed, not proved).
     """
-    first = np.where(lr <= 1 / L, bound_1(delta0, T, lr, r, L, sigma), np.inf)
+    small = np.minimum(lr, 1 / L)
+    first = np.where(lr <= small, bound_1(delta0, T, small, r, L, sigma), np.inf)
     return np.minimum(first, bound_2(delta0, T, lr, r, L, sigma))
+
+
+def _smaller(lr, share, L):
+    if not np.all(np.asarray(lr) * L <= share):
+        raise ValueError(f"lr must be at most {share:g} / L = {share / np.max(L):g}, got {lr}")
 
 
 # --- measured ---------------------------------------------------------------------------------
@@ -193,3 +213,34 @@ def measure_rates(
             rows.append((squares, bound(*known), usual_bound(*known)))
         curves.measured[name], curves.bound[name], curves.usual[name] = np.transpose(rows)
     return curves
+
+
+def measure_every_row(T=200, runs=20, m=20, n=10, lr=0.2, rho=0.1, seed=0) -> list[Comparison]:
+    """Run every row of the table on a non-convex finite sum, against the one bound for all of them.
+
+    The sum is of r^2 / (1 + r^2). D differs from row to row and is nowhere in the bound; C is, by
+    kappa, which for ASAM is the largest |w| + eta that the run meets. The bound is loose here.
+    """
+    rng = np.random.default_rng(seed)
+    problem = GemanMcClure(unit(rng.standard_normal((m, n))), rng.standard_normal(m))
+    x = 3 * rng.standard_normal((runs, n))
+    rows = {
+        "SAM": SAM(rho),
+        "ASAM": ASAM(rho),
+        "FisherSAM": FisherSAM(rho),
+        "VaSSO": VaSSO(rho),
+        "FriendlySAM": FriendlySAM(rho),
+        "SparseSAM": SparseSAM(rho, np.arange(n) % 2 == 0),
+        "InfoSAM": InfoSAM(rho),
+        "InfoSAM in ASAM's ball": PreSAM(rho, InfoSAM(rho).objective, ASAM(rho).constraint),
+    }
+    found = []
+    for name, rule in rows.items():
+        draws = np.random.default_rng(seed)
+        grads = (problem.draw(draws, x) for _ in range(T))
+        path = trajectory(SharpnessAware(rule, SGD(lr)), x, grads)[:-1]
+        kappa = np.max(np.abs(path)) + 0.01 if "ASAM" in name else 1.0
+        squares = np.sum(problem.grad(path) ** 2, -1).mean()
+        known = problem.loss(x).mean(), T, lr, rho * kappa, problem.L, problem.sigma
+        found.append(Comparison(f"mean squared gradient, {name}", bound(*known), squares))
+    return found

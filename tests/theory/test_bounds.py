@@ -15,6 +15,7 @@ from minisam.theory.bounds import (
     first_step,
     mean_gradient,
     measure_attained,
+    measure_every_row,
     measure_mean_gradient,
     measure_rates,
     second_step,
@@ -142,6 +143,12 @@ def test_never_above_the_usual_bound():
     assert np.all(bound_2(delta0, 100, lr, r, 1.0, sigma) < 1.05 * usual)
 
 
+def test_bounds_say_for_which_learning_rates_they_hold():
+    for total, share in ((usual_bound, "0.666667"), (bound_1, "1"), (bound_2, "2"), (bound, "2")):
+        with pytest.raises(ValueError, match=f"lr must be at most {share} / L"):
+            total(1.0, 10, 1.1, 0.1, 2.0, 1.0)
+
+
 def test_rates_of_the_bounds():
     """With lr ~ T^-1/2 both radii give T^-1/2; the usual bound stays where r ~ T^-1/4."""
     T = np.geomspace(1e6, 1e10, 5)
@@ -166,7 +173,12 @@ def test_measured_rates():
     assert len(curves.comparisons()) == 2
 
 
-def share(**bugs):
+def test_every_row_is_under_the_one_bound():
+    rows = measure_every_row()
+    assert len(rows) == 8 and all(0 < row.ratio < 1 for row in rows)
+
+
+def share():
     """G / bound at T = 256, rho = 0.5 / sqrt(T): 0.898 +- 0.014 over seeds."""
     curves = measure_rates(T=(256,), rho0=0.5)
     return float(curves.comparisons()[0].ratio[0])

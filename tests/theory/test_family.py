@@ -73,8 +73,8 @@ def test_ends_of_the_predictions(seed):
     np.testing.assert_allclose(rate(lr, p.rho, 0.0, p.lam), np.max(abs(factor), -1))
 
 
-def ends_on_the_cycle(p, steps=3000):
-    for row in measure_family(p.A, p.lr, p.rho, p.l, p.x, steps):
+def ends_on_the_cycle(p):
+    for row in measure_family(p.A, p.lr, p.rho, p.l, p.x, 3000):
         np.testing.assert_allclose(row.measured, row.predicted, rtol=1e-8, atol=1e-12)
 
 
@@ -113,7 +113,7 @@ BUGS = {
 def test_bugs_are_seen(bug, monkeypatch):
     monkeypatch.setattr(family, "SharpnessAware", bug)
     with pytest.raises(AssertionError):
-        ends_on_the_cycle(problems(0, count=12), steps=1500)
+        ends_on_the_cycle(problems(0, count=12))
     with pytest.raises(AssertionError):
         descends(problems(0, count=12))
 
