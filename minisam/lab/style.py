@@ -38,6 +38,7 @@ METHOD_NAMES = {
 }
 INK = "#1A1A1A"  # text, and every line that is theory rather than measurement
 MUTED = "#8A8A8A"  # annotations, guides
+ACCENT = "#5E3C99"  # what is measured but is no row of the table
 
 _RC: Any = {
     "font.size": 12,

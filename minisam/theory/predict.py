@@ -24,9 +24,14 @@ EXHIBITS = {
     "edge": ("P6", "edge"),
     "preconditioned-cycle": ("P7", "preconditioned_cycle"),
     "floors": ("P8", "floors"),
+    "second-order": ("P9", "second_order"),
     "drift": ("P10", "drift"),
     "noise": ("P11", "noise"),
     "ellipses": ("", "ellipses"),
+    "saddle": ("", "saddle"),
+    "family": ("", "family"),
+    "radius": ("", "radius"),
+    "federated": ("", "federated"),
 }
 
 

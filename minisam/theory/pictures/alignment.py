@@ -1,6 +1,6 @@
 """Gradient noise and the ascent: when InfoSAM's weights help, and when they cannot."""
 
-from minisam.lab.style import METHOD_COLORS, canvas, label
+from minisam.lab.style import ACCENT, METHOD_COLORS, canvas, label
 from minisam.theory import Comparison
 from minisam.theory.alignment import measure_alignments
 
@@ -8,7 +8,7 @@ COLORS = {
     "SAM": METHOD_COLORS["sam"],
     "VaSSO": METHOD_COLORS["vasso"],
     "InfoSAM": METHOD_COLORS["info"],
-    "InfoSAM on VaSSO": "#5E3C99",
+    "InfoSAM on VaSSO": ACCENT,
 }
 PANELS = [
     (0.0, "Signal everywhere alike:\nnoise weights (InfoSAM) help"),

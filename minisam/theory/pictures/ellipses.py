@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minisam.lab.style import INK, METHOD_COLORS, MUTED, canvas, label
+from minisam.lab.style import ACCENT, INK, METHOD_COLORS, MUTED, canvas, label
 from minisam.preconditioners import Dense
 from minisam.presam import PreSAM
 from minisam.theory import Comparison
@@ -14,7 +14,7 @@ CASES = [
     ("SAM", I, I, "sam", "straight up the gradient"),
     ("OP: D = diag(¼, 1)", I, D, "info", "trusts $g_2$ more"),
     ("CP: C an ellipse", C, I, "asam", "reaches where the ball allows"),
-    ("both", C, D, "vasso", "one formula"),
+    ("both", C, D, None, "one formula"),
 ]
 
 
@@ -24,14 +24,14 @@ def arrow(ax, v, color, **kwargs):
 
 
 def show(xp):
-    fig, axes = canvas(13, 4.1, 1, 4, sharey=True)
+    fig, axes = canvas(13, 3.75, 1, 4, sharey=True)
     fig.suptitle("One gradient, four perturbations: "
                  r"$\epsilon=\rho\,CC^{\mathsf{T}}Dg\,/\,\|C^{\mathsf{T}}Dg\|$",
                  fontsize=16, fontweight="bold", x=0.01, ha="left")  # fmt: skip
     rows = []
     for ax, (name, C, D, method, finding) in zip(axes, CASES, strict=True):
         eps, _ = PreSAM(RHO, Dense(D), Dense(C)).perturb(G, G, None)
-        ball, color = ellipse(C, RHO, 10_001), METHOD_COLORS[method]
+        ball, color = ellipse(C, RHO, 10_001), METHOD_COLORS.get(method, ACCENT)
         rows.append(Comparison(f"highest <D g, e> in the ball, {name}",
                                np.max(ball @ D @ G), G @ D @ eps))  # fmt: skip
         ax.fill(*ball.T, color=color, alpha=0.13)
@@ -48,7 +48,7 @@ def show(xp):
         label(ax, eps[0] * 0.6, eps[1] * 0.6, r"$\epsilon$", color, dx=6, dy=-13, fontsize=19)
         ax.set_title(f"{name}\n", fontsize=14, color=color, pad=2)
         ax.text(0, 1.02, finding, transform=ax.transAxes, fontsize=12.5)
-        ax.set(xlim=(-1.25, 1.5), ylim=(-0.95, 1.3), xticks=[], yticks=[])
+        ax.set(xlim=(-1.25, 1.5), ylim=(-0.8, 1.25), xticks=[], yticks=[])
         ax.set_aspect("equal")
         for side in ax.spines.values():
             side.set_visible(False)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minisam.lab.style import INK, METHOD_COLORS, MUTED, canvas, label
+from minisam.lab.style import ACCENT, INK, METHOD_COLORS, canvas, label
 from minisam.theory import Comparison
 from minisam.theory.bounds import (
     bound,
@@ -15,7 +15,7 @@ from minisam.theory.bounds import (
 N, LR0, RHO0 = 10, 0.8, 1.0
 RADII = {
     "rho0 / sqrt(T)": (-0.5, r"$\rho=\rho_0/\sqrt{T}$", METHOD_COLORS["sam"]),
-    "rho0 / T^(1/4)": (-0.25, r"$\rho=\rho_0/T^{1/4}$", METHOD_COLORS["vasso"]),
+    "rho0 / T^(1/4)": (-0.25, r"$\rho=\rho_0/T^{1/4}$", ACCENT),
 }
 
 
@@ -46,15 +46,15 @@ def show(xp):
         ax.loglog(T, usual, ":", color=color)
         label(ax, T[-1], ours[-1], f"bound, {text}\nslope {slope(T, ours):.2f}", color, dx=8,
               dy=10 if power == -0.25 else -12)  # fmt: skip
-        if power == -0.25:
+        if power == -0.5:
+            label(ax, T[25], usual[25], f"usual bound, {text}", color, dx=8, dy=8)
+        else:
             label(ax, T[-1], usual[-1], f"usual bound, {text}\nslope {slope(T, usual):.2f}", color,
                   dx=8)  # fmt: skip
     dots = rates.measured["rho0 / sqrt(T)"]
     label(ax, rates.T[2], dots[2], "measured (dots)", INK, dx=-12, dy=-10)
-    label(ax, T[25], usual_bound(0.5, T[25], LR0 * T[25] ** -0.5, RHO0 * T[25] ** -0.5, 1.0,
-          np.sqrt(N)), r"usual bound, $\rho=\rho_0/\sqrt{T}$", MUTED, dx=8, dy=8)  # fmt: skip
     ax.set(xlim=(T[0] / 1.4, T[-1] * 60), xlabel="number of steps T",
-           ylabel="mean squared gradient")  # fmt: skip
+           ylim=(2e-3, 3), ylabel="mean squared gradient")  # fmt: skip
     ax.set_xticks([1e2, 1e3, 1e4, 1e5, 1e6])
     ax.minorticks_off()
     return rows, fig

@@ -31,8 +31,8 @@ def show(xp):
     plane.plot([-a, a], [0, 0], "o", ms=19, mfc="none", mec=INK, mew=2)
     plane.plot(0, 0, "+", color=MUTED, ms=11, mew=2)
     label(plane, 0, 0, "minimum", MUTED, dx=0, dy=-16, ha="center")
-    label(plane, a, 0, r"predicted $\pm\,a\,e_1$,  $a=\dfrac{\eta\rho\lambda_1}{2-\eta\lambda_1}$",
-          dx=14, dy=40)  # fmt: skip
+    label(plane, -a, 0, r"predicted $\pm\,a\,e_1$,  $a=\dfrac{\eta\rho\lambda_1}{2-\eta\lambda_1}$",
+          dx=-18, dy=16)  # fmt: skip
     plane.set(xlabel="$x_1$ (steep)", ylabel="$x_2$ (shallow)", ylim=(-0.5, 1.45))
 
     t = np.arange(len(path))

@@ -31,7 +31,7 @@ def show(xp):
         color, middle = METHOD_COLORS[name], (path[1:] + path[:-1]) / 2
         Q = valley.imbalance(middle)
         plane.plot(*path[:: 1 if name == "sam" else 40].T, color=color, lw=0.7, alpha=0.6)
-        plane.plot(*middle[-1], "o", color=color, ms=11 if name == "sam" else 9)
+        plane.plot(*middle[-1], "o", color=color, ms=11 if name == "sam" else 9, zorder=4)
         log.semilogy(Q, color=color, lw=3.5 if name == "sam" else 2.2)
         shift = {"sgd": -14, "asam": 12, "sam": 0}[name]
         if name == "sam":
@@ -47,7 +47,15 @@ def show(xp):
                 Q_ = valley.imbalance(path[[0, -1]])
                 rows.append(Comparison("change of Q under ASAM", factor, Q_[1] / Q_[0]))
             label(plane, path[-1, 0], path[-1, 1], METHOD_NAMES[name], color, dx=6, dy=shift)
-            label(log, STEPS, Q[-1], METHOD_NAMES[name], color, dx=4, dy=shift / 2)
+            label(
+                log,
+                STEPS,
+                Q[-1],
+                METHOD_NAMES[name],
+                color,
+                dx=4,
+                dy=-0.6 * shift,
+            )
     plane.plot(*START, "x", color=INK, ms=9, mew=2)
     label(plane, START[0], START[1], "start", dx=0, dy=12, ha="center")
     plane.set(xlabel="u", ylabel="v", xlim=(0.3, 3.3), ylim=(0.1, 1.6))
