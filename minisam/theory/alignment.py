@@ -221,7 +221,7 @@ class Alignments(NamedTuple):
 
 
 def measure_alignments(
-    omega=(0.0, 0.2, 0.4, 0.6, 0.8, 1.0), tau=0.0, theta=0.1, snr=0.04, n=4000, draws=20, seed=0
+    omega=(0.0, 0.2, 0.4, 0.6, 0.8, 1.0), tau=0.0, theta=0.1, snr=0.04, n=3000, draws=16, seed=0
 ) -> Alignments:
     """Run SAM, VaSSO, InfoSAM and the last two together, 45 steps at fixed weights, for each omega.
 

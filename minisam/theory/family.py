@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from minisam.backend import namespace, norm
+from minisam.backend import norm
 from minisam.optimizers import SGD
 from minisam.preconditioners import Diagonal
 from minisam.presam import PreSAM, SharpnessAware
@@ -34,7 +34,7 @@ class GrowingBall:
     l: Any
 
     def at(self, w: Array, g: Array) -> Diagonal:
-        return Diagonal((self.l + (1 - self.l) * norm(g)) * namespace(g).ones_like(g))
+        return Diagonal(self.l + (1 - self.l) * norm(g))
 
 
 def UnifiedSAM(rho: float, l: Any) -> PreSAM:

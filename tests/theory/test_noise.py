@@ -68,7 +68,7 @@ def unnormalised(rho):
 
 class GradientLength:
     def at(self, w, g):
-        return ms.Diagonal(np.sqrt(np.linalg.norm(g, axis=-1, keepdims=True)) * np.ones_like(g))
+        return ms.Diagonal(np.sqrt(np.linalg.norm(g, axis=-1, keepdims=True)))
 
 
 class FreshNoise(Additive):
