@@ -1,0 +1,34 @@
+"""The kit acquits the correct, convicts the wrong, and names the unusual."""
+
+import pytest
+from correct import ROWS
+from wrong import BUGS, CONVENTIONS
+
+from minisam.laws import LAWS, judge
+
+BY_NUMBER = {law.number: law for law in LAWS}
+
+
+@pytest.mark.parametrize("claim", ROWS)
+def test_no_false_alarm(claim):
+    report = judge(ROWS[claim], claim, examples=10)
+    assert report.ok, str(report)
+    assert not report.conventions
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_convicts(bug):
+    claim, factory, number, words = BUGS[bug]
+    verdict = BY_NUMBER[number](factory, claim, timeout=1.0)
+    assert not verdict.ok
+    assert words in verdict.message, verdict
+
+
+@pytest.mark.parametrize("name", CONVENTIONS)
+def test_names_conventions(name):
+    claim, factory, number, words = CONVENTIONS[name]
+    report = judge(factory, claim, examples=10)
+    assert report.ok, str(report)
+    verdict = next(v for v in report.verdicts if v.law == number)
+    assert verdict.kind == "convention"
+    assert words in verdict.message, verdict
