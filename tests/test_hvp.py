@@ -1,12 +1,10 @@
 """The R-operator against central differences of the gradient, PyTorch, and its own symmetry."""
 
-import array_api_strict
 import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from minisam import backend
 from minisam.mlp import MLP
 
 
@@ -73,38 +71,15 @@ def test_linear_least_squares_has_the_hessian_of_the_textbook():
     np.testing.assert_allclose(net.hvp(w, X, y, np.eye(4)), A.T @ A / 8, atol=1e-14)
 
 
-@pytest.mark.parametrize(
-    "place, dtype",
-    [
-        ("CPU_DEVICE", "float64"),
-        ("device1", "float64"),
-        ("no_float64", "float32"),
-    ],
-)
-@pytest.mark.parametrize("activation, loss", [("relu", "softmax"), ("tanh", "mse")])
-def test_hvp_keeps_to_the_standard_device_and_dtype(place, dtype, activation, loss):
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize("loss", ["softmax", "mse"])
+def test_every_backend_gives_the_same_product_where_its_arrays_live(backend, activation, loss):
     net, rng = MLP((3, 4, 3), activation, loss), np.random.default_rng(1)
-    X = rng.standard_normal((5, 3)).astype(dtype)
-    y = rng.integers(0, 3, 5, dtype="int32") if loss == "softmax" else X
-    w, v = rng.standard_normal((2, 2, net.n)).astype(dtype)
-    there = array_api_strict.Device(place)
-    Hv = net.hvp(*(backend.put(x, array_api_strict, there) for x in (w, X, y, v)))
-    assert Hv.device == there and Hv.dtype == getattr(array_api_strict, dtype)
-    Hv = array_api_strict.asarray(Hv, device=array_api_strict.Device("CPU_DEVICE"))
-    np.testing.assert_allclose(np.asarray(Hv), net.hvp(w, X, y, v), rtol=1e-4, atol=1e-5)
-
-
-def test_hvp_takes_read_only_arrays_and_leaves_them_alone():
-    net, rng = MLP((2, 3, 2), "tanh"), np.random.default_rng(2)
-    arrays = [
-        rng.standard_normal(net.n),
-        rng.standard_normal((4, 2)),
-        rng.integers(0, 2, 4),
-        rng.standard_normal(net.n),
-    ]
-    for x in arrays:
-        x.flags.writeable = False
-    net.hvp(*arrays)
+    X = rng.standard_normal((5, 3))
+    y = rng.integers(0, 3, 5) if loss == "softmax" else X
+    w, v = rng.standard_normal((2, 2, net.n))
+    Hv = backend.get(net.hvp(*map(backend.put, (w, X, y, v))))
+    np.testing.assert_allclose(Hv, net.hvp(w, X, y, v), atol=50 * backend.u)
 
 
 @pytest.mark.parametrize(

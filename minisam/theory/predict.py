@@ -89,7 +89,10 @@ def resolve(name: str) -> list[str]:
 
 
 def table(rows: list[Comparison]) -> str:
-    """Return the aligned table: quantity, predicted, measured, ratio; ranges for populations."""
+    """Return the aligned table: quantity, predicted, measured, ratio; ranges for populations.
+
+    A quantity marked (bound) has a ratio of at most 1, any other one near 1.
+    """
     cells = [("", "predicted", "measured", "ratio")]
     cells += [(r.name, span(r.predicted), span(r.measured), span(r.ratio)) for r in rows]
     wide = [max(len(row[i]) for row in cells) for i in range(4)]

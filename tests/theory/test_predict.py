@@ -1,5 +1,7 @@
 """The command `minisam predict`: names, table, pictures, errors."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -47,6 +49,20 @@ def test_a_prediction_prints_its_table_and_saves_its_picture(name, tmp_path, cap
 
 
 @pytest.mark.slow
-def test_all_of_them(tmp_path, capsys):
+def test_all_of_them_and_the_page_that_quotes_them(tmp_path, capsys):
     assert main(["predict", "all", "--out", str(tmp_path)]) == 0
     assert {p.stem for p in tmp_path.iterdir()} == set(EXHIBITS)
+    page = Path("minisam/theory/README.md").read_text()
+    for line in capsys.readouterr().out.splitlines():
+        assert line.startswith(f"  {tmp_path}") or line.rsplit("  ", 3)[0].rstrip() in page, line
+
+
+def test_the_page_names_every_prediction():
+    page = Path("minisam/theory/README.md").read_text()
+    for name, (alias, _) in EXHIBITS.items():
+        assert f"| `{name}` | {alias}" in page
+
+
+def test_the_example_on_the_page_runs():
+    page = Path("minisam/theory/README.md").read_text()
+    exec(page.split("```python\n")[1].split("```")[0], {})

@@ -26,7 +26,7 @@ def slope(x, y):
 
 def show(xp):
     rates = measure_rates(n=N, lr0=LR0, rho0=RHO0, runs=20)
-    rows = rates.comparisons()
+    rows = [r._replace(name=f"{r.name} (bound)") for r in rates.comparisons()]
     for name, curve in rates.measured.items():
         rows.append(Comparison(f"log-log slope, {name}", -0.5, rates.slope(curve)))
     floor, _ = measure_mean_gradient(runs=400)

@@ -17,10 +17,10 @@ from minisam.theory.two_cycle import PLAIN_SAM
 
 LR, RHO, STEPS, LAM = 0.5, 0.5, 3000, (1.0, 0.6, 0.3)
 SCHEDULES = [
-    (r"constant", polynomial(RHO, 0.0, STEPS), 1.0),
-    (r"$\rho_t=\rho\,(1+t)^{-1/2}$", polynomial(RHO, 0.5, STEPS), 1.0),
-    (r"$\rho_t=\rho\,/\,(1+t)$", polynomial(RHO, 1.0, STEPS), 1.0),
-    (r"$\rho_t=\rho\,0.99^t$", geometric(RHO, 0.99, STEPS), 0.99),
+    ("constant", "constant", polynomial(RHO, 0.0, STEPS), 1.0),
+    ("rho (1 + t)^(-1/2)", r"$\rho_t=\rho\,(1+t)^{-1/2}$", polynomial(RHO, 0.5, STEPS), 1.0),
+    ("rho / (1 + t)", r"$\rho_t=\rho\,/\,(1+t)$", polynomial(RHO, 1.0, STEPS), 1.0),
+    ("rho 0.99^t", r"$\rho_t=\rho\,0.99^t$", geometric(RHO, 0.99, STEPS), 0.99),
 ]
 
 
@@ -29,7 +29,7 @@ def show(xp):
     ax.set_title("SAM converges if and only if its radius goes to zero,\n"
                  "and its distance to the minimum follows the radius")  # fmt: skip
     t, rows = np.arange(STEPS), []
-    for name, rhos, beta in SCHEDULES:
+    for name, text, rhos, beta in SCHEDULES:
         grads = repeat(DiagonalQuadratic(np.array(LAM)).loss_and_grad)
         path = trajectory(PLAIN_SAM, np.ones(3), grads, repeat(LR), rhos)
         distance = np.linalg.norm(path[1:], axis=-1)
@@ -38,15 +38,12 @@ def show(xp):
         late = t > 20
         ax.loglog(t[late] + 1, line[late], color=INK, ls="--", lw=1.4)
         at = 700 if beta < 1 else -1
-        label(ax, t[at] + 1, line[at], name, METHOD_COLORS["sam"], dx=-12 if beta < 1 else 8,
+        label(ax, t[at] + 1, line[at], text, METHOD_COLORS["sam"], dx=-12 if beta < 1 else 8,
               dy=-8 if beta < 1 else 0)  # fmt: skip
         row = measure_tracking(LR, rhos[:1500], LAM, beta)
-        rows.append(row._replace(name=f"distance at step 1500, {name}".translate(PLAIN)))
+        rows.append(row._replace(name=f"distance at step 1500, radius {name}"))
     ax.text(1.2, 3e-7, "solid: measured\ndashed: predicted")
     ax.set(xlabel="step", ylabel="distance to the minimum", xlim=(1, STEPS * 8), ylim=(1e-7, 3))
     ax.set_xticks([1, 10, 100, 1000])
     bound = measure_pl_schedule(0.1, polynomial(RHO, 0.5, 500), 3 * np.ones((1, 2)))
     return [*rows, bound], fig
-
-
-PLAIN = str.maketrans({"$": "", "\\": "", "{": "", "}": ""})

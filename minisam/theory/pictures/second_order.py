@@ -42,7 +42,7 @@ def show(xp):
             found = Comparison("work against C, lowest on the way", np.min(F - F[0]), np.min(done))
     ax.plot([0, 360], [0, 0], color="#B0B0B0", lw=1)
     ax.set(xlabel="angle walked, degrees", ylabel="work of the gradient at w + eps",
-           xlim=(0, 420), ylim=(-2.1, None), xticks=range(0, 361, 90))  # fmt: skip
+           xlim=(0, 420), ylim=(-2.45, None), xticks=range(0, 361, 90))  # fmt: skip
     x = np.array([[1.4, 0.3], [-0.7, 1.9], [2.0, 1.2]])
     valley = ProductValley()
     return [
