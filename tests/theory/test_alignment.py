@@ -210,12 +210,10 @@ def test_alignment_of_vasso_and_friendly():
     vasso = al.vasso_alignment(*FEWER, theta)
     assert not misses(ms.VaSSO(1.0, theta), vasso, FEWER, steps=45)
     assert misses(ms.VaSSO(1.0, 1 - theta), vasso, FEWER, steps=45)
-    for sigma in (0.5, 1.0):
-        friendly = al.friendly_alignment(*FEWER, sigma, 1 - theta)
-        assert not misses(ms.FriendlySAM(1.0, sigma, 1 - theta), friendly, FEWER, steps=45)
-        assert sigma == 1 or misses(
-            ms.FriendlySAM(1.0, sigma / 2, 1 - theta), friendly, FEWER, steps=45
-        )
+    for sigma, lmbda in ((0.5, 0.9), (0.5, 0.3), (1.0, 0.9)):
+        friendly = al.friendly_alignment(*FEWER, sigma, lmbda)
+        assert not misses(ms.FriendlySAM(1.0, sigma, lmbda), friendly, FEWER, steps=45)
+        assert misses(ms.FriendlySAM(1.0, sigma / 2, lmbda), friendly, FEWER, steps=45)
 
 
 @pytest.mark.parametrize("power", [1.0, 2.0])
@@ -224,6 +222,20 @@ def test_alignment_of_infosam(power):
     assert not misses(ms.InfoSAM(1.0, power=power), predicted, FEWER, steps=45)
     assert misses(ms.InfoSAM(1.0, power=3 - power), predicted, FEWER, steps=45)
     assert misses(ms.InfoSAM(1.0, delta=10.0, power=power), predicted, FEWER, steps=45)
+
+
+def test_alignment_of_infosam_on_vasso():
+    both = ms.Composed(ms.NoiseWeights(0.1, 1.0, 2.0), ms.Averaged(0.1))
+    predicted = al.infosam_on_vasso_alignment(*FEWER)
+    assert not misses(ms.PreSAM(1.0, both), predicted, FEWER, steps=45)
+    assert misses(ms.VaSSO(1.0), predicted, FEWER, steps=45)
+
+
+@pytest.mark.parametrize("theta", [0.05, 0.1, 0.3])
+def test_model_of_infosam_has_its_degrees_of_freedom(theta):
+    """With D = v and hardly any noise, A = E v / sqrt(E v^2) = (1 + 2 / nu)^(-1/2)."""
+    a = al.infosam_alignment(np.array([1e6]), np.ones(1), theta, delta=0.0, power=-2.0)
+    assert 2 / (1 / a**2 - 1) == pytest.approx(degrees_of_freedom(theta), rel=0.03)
 
 
 @pytest.mark.parametrize("tau", [0.0, 1.0])

@@ -86,6 +86,8 @@ def test_a_drifting_gradient_looks_like_noise(theta, delta):
     bias, r2 = drifting(theta, delta, 0.0)
     np.testing.assert_allclose(d - delta * t, bias, atol=1e-9)
     np.testing.assert_allclose((delta * t - old) ** 2, r2, atol=1e-9)
+    still = innovation(from_first_gradient(theta, 10_000), 0.0, 2.0)
+    assert drifting(theta, delta, 2.0)[1] == pytest.approx(still + r2, rel=1e-12)
 
 
 def outside(rows, n=50_000):

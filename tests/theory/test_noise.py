@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.integrate import quad
+from scipy.stats import chi
 
 import minisam as ms
 from minisam.theory import Additive, DiagonalQuadratic, Quadratic, noise
@@ -83,6 +84,14 @@ class FreshNoise(Additive):
 def test_mean_perturbation_sees(bug, monkeypatch):
     monkeypatch.setattr(noise, "SAM", bug)
     assert gap() > 5.5
+
+
+def test_noise_of_a_step():
+    """The second gradient's noise is xi + rho lam unit(xi), of length ||xi|| + rho lam."""
+    lr, lam, rho, n, s = 0.1, 2.0, 0.7, 6, 0.5
+    length = chi(n, scale=s).expect(lambda r: (r + rho * lam) ** 2)
+    m = contraction(lr, lam, rho, n, s)
+    assert second_moment(lr, lam, rho, n, s) == pytest.approx(lr**2 * length / n / (1 - m**2))
 
 
 def off(found):
