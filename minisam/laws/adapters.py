@@ -9,27 +9,35 @@ into named tensors, lets the optimizer run its own training loop on them, and gl
 ... )
 
 A *loop* is one training step, written as in a script. Those below are the usual ones; another
-habit is another function of three lines. The *base* says which optimizer takes the step at the end
-(plain gradient descent unless declared); the laws about the update compare with it.
+habit is another function of three lines. The *base* is the optimizer that takes the step at the
+end, plain gradient descent unless it is declared; the laws about the update compare with it.
 PyTorch and JAX are imported when a factory is used.
 """
 
+import inspect
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-Shapes = Callable[[int], dict[str, tuple[int, ...]]]
+Names = dict[str, tuple[int, ...]]
+Shapes = Names | Callable[[int], Names]
 
 
-def layers(n: int) -> dict[str, tuple[int, ...]]:
+def layers(n: int) -> Names:
     """Shapes of a matrix ``weight`` and a vector ``bias`` that hold n numbers together."""
     k = n // 3
     return {"weight": (2, k), "bias": (n - 2 * k,)} if k else {"weight": (1, n)}
 
 
-def cut(w: np.ndarray, shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+def size(shapes: Names) -> int:
+    """How many numbers the shapes hold."""
+    return sum(map(math.prod, shapes.values()))
+
+
+def cut(w: np.ndarray, shapes: Names) -> dict[str, np.ndarray]:
     """Cut a flat vector into fresh named arrays, in order.
 
     Raises
@@ -37,9 +45,9 @@ def cut(w: np.ndarray, shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarr
     ValueError
         If the shapes do not hold exactly ``w.size`` numbers.
     """
+    if size(shapes) != w.size:
+        raise ValueError(f"shapes hold {size(shapes)} numbers, the vector has {w.size}")
     ends = np.cumsum([math.prod(shape) for shape in shapes.values()])
-    if ends[-1] != w.size:
-        raise ValueError(f"shapes hold {ends[-1]} numbers, the vector has {w.size}")
     pieces = np.split(w, ends[:-1])
     return {
         name: piece.reshape(shape).copy()
@@ -88,17 +96,10 @@ def one_pass(optimizer: Any, backward: Callable) -> None:
     optimizer.step()
 
 
-def torch_sgd(model: Any, lr: float) -> Any:
-    """Plain gradient descent, the base unless another one is declared."""
-    import torch
-
-    return torch.optim.SGD(model.parameters(), lr=lr)
-
-
 def torch_optimizer(
     make: Callable,
     loop: Callable = two_calls,
-    base: Callable = torch_sgd,
+    base: Callable | None = None,
     shapes: Shapes = layers,
     none_for_zero: bool = False,
 ) -> Callable:
@@ -112,10 +113,11 @@ def torch_optimizer(
     loop
         One training step, ``loop(optimizer, backward)``.
     base
-        ``base(model, lr) -> optimizer`` that takes the step at the end; for momentum or weight
-        decay say ``lambda model, lr: torch.optim.SGD(model.parameters(), lr, momentum=0.9)``.
+        ``base(model, lr=...) -> optimizer`` that takes the step at the end, if it is not plain
+        gradient descent: ``lambda model, lr: torch.optim.SGD(model.parameters(), lr, 0.9)``.
     shapes
-        ``shapes(n)``, the named tensors that a vector of n numbers is cut into.
+        The named tensors that the vector is cut into: a dictionary of shapes, or a function of
+        the length n that returns one.
     none_for_zero
         Hand a tensor whose gradient is all zeros over as ``p.grad = None``: what a layer that
         took no part in this batch looks like.
@@ -129,7 +131,7 @@ def torch_optimizer(
             import torch
 
             nonlocal model, optimizer
-            names = shapes(w.size)
+            names = shapes(w.size) if callable(shapes) else shapes
             pieces = {name: torch.from_numpy(piece) for name, piece in cut(w, names).items()}
             if model is None:
                 model = torch.nn.ParameterDict(pieces)
@@ -152,10 +154,8 @@ def torch_optimizer(
 
         return step
 
-    if loop is not one_pass:
-        alone = torch_optimizer(base, one_pass, base, shapes, none_for_zero)
-        factory.base = _updater(alone)
-    return factory
+    alone = base and torch_optimizer(base, one_pass, None, shapes, none_for_zero)
+    return _described(factory, inspect.signature(partial(make, None)), shapes, alone)
 
 
 # optax: a loop is ``loop(transformation, grad, state, params) -> params, state``.
@@ -186,17 +186,10 @@ def with_grad_fn(transformation: Any, grad: Callable, state: Any, params: Any) -
     return optax.apply_updates(params, updates), state
 
 
-def optax_sgd(lr: float) -> Any:
-    """Plain gradient descent, the base unless another one is declared."""
-    import optax
-
-    return optax.sgd(lr)
-
-
 def optax_transformation(
     make: Callable,
     loop: Callable = with_grad_fn,
-    base: Callable = optax_sgd,
+    base: Callable | None = None,
     shapes: Shapes = layers,
 ) -> Callable:
     """Return the FACTORY of an optax-style gradient transformation.
@@ -208,9 +201,10 @@ def optax_transformation(
     loop
         One training step, ``loop(transformation, grad, state, params) -> params, state``.
     base
-        ``base(lr) -> transformation`` that takes the step at the end.
+        ``base(lr=...) -> transformation`` that takes the step at the end, if it is not plain
+        gradient descent.
     shapes
-        ``shapes(n)``, the named arrays that a vector of n numbers is cut into.
+        The named arrays that the vector is cut into, as for :func:`torch_optimizer`.
     """
 
     def factory(**hyper: Any) -> Callable:
@@ -220,7 +214,7 @@ def optax_transformation(
             import jax
 
             nonlocal state
-            names = shapes(w.size)
+            names = shapes(w.size) if callable(shapes) else shapes
 
             def tree(vector):
                 return {name: jax.numpy.asarray(a) for name, a in cut(vector, names).items()}
@@ -234,10 +228,8 @@ def optax_transformation(
 
         return step
 
-    if loop is not one_update:
-        alone = optax_transformation(lambda rho, lr: base(lr), one_update, base, shapes)
-        factory.base = _updater(lambda lr: alone(rho=0.0, lr=lr))
-    return factory
+    alone = base and optax_transformation(base, one_update, None, shapes)
+    return _described(factory, inspect.signature(make), shapes, alone)
 
 
 def _x64(jax: Any, on: bool) -> Any:
@@ -248,11 +240,17 @@ def _x64(jax: Any, on: bool) -> Any:
     return enable(bool(on))
 
 
-def _updater(alone: Callable) -> Callable:
-    """Make ``base(lr) -> update(w, gradient) -> next w`` of the factory of a one-pass optimizer."""
+def _described(factory: Any, signature: Any, shapes: Shapes, alone: Callable | None) -> Any:
+    """Tell the kit the hyperparameters, the number of parameters if fixed, and the base."""
+    factory.__signature__ = signature
+    if not callable(shapes):
+        factory.n = size(shapes)
+    if alone is not None:
+        factory.base = partial(_updater, alone)
+    return factory
 
-    def base(lr: float) -> Callable:
-        step = alone(lr=lr)
-        return lambda w, h: step(w, lambda _: h)
 
-    return base
+def _updater(alone: Callable, lr: float) -> Callable:
+    """Make ``update(w, gradient) -> next w`` of the factory of a one-pass optimizer."""
+    step = alone(lr=lr)
+    return lambda w, h: step(w, lambda _: h)

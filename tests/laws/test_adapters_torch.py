@@ -1,5 +1,7 @@
 """Adapters for PyTorch: optimizers as they are usually written, right and wrong, in every form."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -170,7 +172,7 @@ def walk(factory, steps=4, n=7, dtype="float64", dead=0):
         (sam, correct.sam),
         (two_groups, correct.sam),
         (asam, correct.asam),
-        (heavy, correct.sam_heavy_ball),
+        (heavy, partial(correct.sam_heavy_ball, **HEAVY)),
     ],
 )
 def test_the_adapter_walks_like_the_numpy_row(make, row, loop, dtype, tolerance):
@@ -200,9 +202,21 @@ def test_a_parameter_without_gradient_in_some_steps(loop, none_for_zero):
     assert [g is None for g in grads] == [False, none_for_zero] * 2
 
 
+def heavy_ball(momentum, weight_decay, lr=0.1):
+    """The base alone: ``update(w, gradient) -> next w``."""
+    m = 0.0
+
+    def update(w, h):
+        nonlocal m
+        m = momentum * m + h + weight_decay * w
+        return w - lr * m
+
+    return update
+
+
 def test_the_base_is_declared_with_the_factory():
     factory = adapters.torch_optimizer(heavy, base=heavy_base)
-    torch_base, numpy_base = factory.base(lr=0.1), correct.heavy_ball(lr=0.1)
+    torch_base, numpy_base = factory.base(lr=0.1), heavy_ball(0.9, 0.1)
     w = v = np.array([1.0, -2.0, 3.0, 0.5])
     for h in np.random.default_rng(0).standard_normal((5, 4)):
         w, v = torch_base(w, h), numpy_base(v, h)
@@ -229,3 +243,10 @@ def test_cut_and_glue_are_inverse(n):
 def test_shapes_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="shapes hold 6 numbers, the vector has 5"):
         adapters.cut(np.zeros(5), {"weight": (2, 3)})
+
+
+def test_a_fixed_model_fixes_the_number_of_parameters():
+    shapes = {"hidden_weight": (3, 2), "hidden_bias": (3,), "scale": ()}
+    factory = adapters.torch_optimizer(sam, shapes=shapes)
+    assert factory.n == 10
+    np.testing.assert_allclose(walk(factory, n=10), walk(correct.sam, n=10), rtol=1e-14)

@@ -15,11 +15,8 @@ HELPERS = (correct.norm, correct.unit, correct.mean, correct.times)
 def source(row: Callable) -> str:
     """Text of a file that holds the factory ``row`` and the helpers it uses, and stands alone."""
     text = inspect.getsource(row)
-    parts = [f for f in HELPERS if f.__name__ + "(" in text + "norm("]
-    if base := getattr(row, "base", None):
-        parts.append(base)
-        text += f"\n\n{row.__name__}.base = {base.__name__}\n"
-    return "\n\n".join(["import numpy as np\n", *map(inspect.getsource, parts), text])
+    helpers = [inspect.getsource(f) for f in HELPERS if f.__name__ + "(" in text + "norm("]
+    return "\n\n".join(["import numpy as np\n", *helpers, text])
 
 
 @dataclass(frozen=True)

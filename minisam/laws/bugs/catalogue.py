@@ -402,6 +402,15 @@ BUGS = (
         "masking the gradients in place",
         ("L19",),
     ),
+    Bug(
+        "mask after the normalisation",
+        sparse,
+        "unit(mask * g)",
+        "mask * unit(g)",
+        "the radius shrinks to rho ||Mg|| / ||g||",
+        "masking eps instead of the gradient",
+        ("L1", "L2", "L18"),
+    ),
     # The noise estimate.
     Bug(
         "zero initialisation",
@@ -493,15 +502,6 @@ BUGS = (
         "D changes the length of eps: an objective has no length",
         "masking or scaling eps instead of the gradient",
         ("L1", "L2", "L4"),
-    ),
-    Bug(
-        "mask after the normalisation",
-        sparse,
-        "unit(mask * g)",
-        "mask * unit(g)",
-        "the radius shrinks to rho ||Mg|| / ||g||",
-        "masking eps instead of the gradient",
-        ("L1", "L2", "L18"),
     ),
     Bug(
         "C once",

@@ -34,8 +34,8 @@ def sam(rho, lr):
     return step
 
 
-def sam_heavy_ball(rho, lr, momentum=0.9, weight_decay=0.1):
-    """SAM around a base optimizer with memory: ``heavy_ball`` below is that base alone."""
+def sam_heavy_ball(rho, lr, momentum=0.0, weight_decay=0.0):
+    """SAM around a base optimizer with momentum and weight decay, both at w."""
     m = 0.0
 
     def step(w, grad):
@@ -161,20 +161,6 @@ def presam(rho, lr, D, C):
 def times(A, u):
     return A @ u if A.ndim == 2 else A * u
 
-
-def heavy_ball(lr, momentum=0.9, weight_decay=0.1):
-    """The base optimizer of ``sam_heavy_ball`` alone: ``update(w, gradient) -> next w``."""
-    m = 0.0
-
-    def update(w, h):
-        nonlocal m
-        m = momentum * m + (h + weight_decay * w)
-        return w - lr * m
-
-    return update
-
-
-sam_heavy_ball.base = heavy_ball
 
 CLAIM = {
     sam: "sam",
