@@ -142,7 +142,7 @@ BUGS = (
         remembering("last") + "        eps, last = rho * unit(g if last is None else last), g",
         "eps belongs to the batch and the point before",
         "saving the direction for reuse, one line too late",
-        ("L1",),
+        ("L20", "L26"),
     ),
     # The two passes and the update.
     Bug(
@@ -152,7 +152,7 @@ BUGS = (
         "return w - lr * g",
         "the second pass is paid for and thrown away: this is SGD",
         "a closure that does not write the new gradients back",
-        ("L19",),
+        ("L19", "L22", "L23"),
     ),
     Bug(
         "no restore",
@@ -161,7 +161,7 @@ BUGS = (
         "return w + eps - lr * h",
         "every step also climbs by eps",
         "calling step without the call that takes the perturbation back",
-        ("L19",),
+        ("L19", "L22", "L23"),
     ),
     Bug(
         "restore by subtraction",
@@ -179,7 +179,7 @@ BUGS = (
         "return w - lr * (g + h)",
         "the update uses g + h",
         "no zero_grad between the passes",
-        ("L19",),
+        ("L19", "L22"),
     ),
     Bug(
         "another batch in the second pass",
@@ -208,7 +208,7 @@ BUGS = (
         "saved = w.copy()\n        w += eps\n        h = grad(w)\n        w = saved\n",
         "the caller's weights have moved by eps",
         "in-place arithmetic on an array that belongs to somebody else",
-        ("L19",),
+        ("L0",),
     ),
     Bug(
         "float64 leak",
@@ -226,7 +226,7 @@ BUGS = (
         "m = momentum * m + g\n        eps = rho * unit(g)",
         "both gradients enter the momentum",
         "calling the base optimizer's step in both passes",
-        ("L19",),
+        ("L25",),
     ),
     Bug(
         "base step taken at w + eps",
@@ -244,7 +244,7 @@ BUGS = (
         "g = grad(w) + weight_decay * w",
         "eps climbs the decay term too, not the loss alone",
         "a base class that adds weight decay to every gradient it sees",
-        ("L1", "L25"),
+        ("L25",),
     ),
     # ASAM and FisherSAM: C twice in eps, once in the norm.
     Bug(
@@ -254,7 +254,7 @@ BUGS = (
         "eps = rho * unit(c * g)",
         "eps = rho T g / ||T g||: the radius in T's ball is wrong and so is the direction",
         "dropping one of the two factors: one looks like a typo of the other",
-        ("L1", "L2"),
+        ("L1", "L2", "L13", "L14"),
     ),
     Bug(
         "norm without T",
@@ -263,7 +263,7 @@ BUGS = (
         "eps = rho * c**2 * unit(g)",
         "right direction, wrong radius: rho T^2 g / ||g||",
         "patching SAM's code: the norm was computed elsewhere",
-        ("L1", "L2"),
+        ("L1", "L2", "L13"),
     ),
     Bug(
         "weights without absolute value",
@@ -290,7 +290,7 @@ BUGS = (
         remembering("c") + "        c = abs(w) + eta if c is None else c",
         "the ball belongs to weights long gone",
         "computing T once, outside of the training loop",
-        ("L1", "L2"),
+        ("L20", "L26"),
     ),
     Bug(
         "wrong Fisher exponent",
@@ -372,7 +372,7 @@ BUGS = (
         "g + sigma * m",
         "the part common to all batches is doubled, not removed",
         "a lost sign",
-        ("L1", "L20"),
+        ("L16", "L20"),
     ),
     Bug(
         "lambda swapped",
@@ -381,7 +381,7 @@ BUGS = (
         "(1 - lmbda) * m + lmbda * g",
         "lambda weighs the new gradient: m is nearly the last gradient",
         "two conventions for one letter",
-        ("L1", "L20"),
+        ("L16", "L20"),
     ),
     # The mask.
     Bug(
@@ -409,7 +409,7 @@ BUGS = (
         "mask * unit(g)",
         "the radius shrinks to rho ||Mg|| / ||g||",
         "masking eps instead of the gradient",
-        ("L1", "L2", "L18"),
+        ("L18",),
     ),
     # The noise estimate.
     Bug(
@@ -419,7 +419,7 @@ BUGS = (
         "d = 0 * g if d is None else d",
         "the first residual is g itself: 1/g is largest where the gradient is smallest",
         "optimizers that start their averages at zero and debias later",
-        ("L15", "L17", "L26"),
+        ("L17", "L26"),
     ),
     Bug(
         "instantaneous noise estimate",
@@ -437,7 +437,7 @@ BUGS = (
         "** (power / 2)",
         "noisy coordinates get the large weights",
         "a lost sign in an exponent",
-        ("L26",),
+        ("L14", "L26"),
     ),
     Bug(
         "half of the exponent forgotten",
@@ -464,7 +464,7 @@ BUGS = (
         "(noise if noise.any() else 1)",
         "a weight whose gradient is always 0 has no noise: 0 * inf = NaN",
         "dividing by an estimate that may be 0",
-        ("L21",),
+        ("L1", "L21"),
     ),
     Bug(
         "dead coordinates in the floor",
@@ -501,7 +501,7 @@ BUGS = (
         "times(D, times(C, unit(times(C.T, g))))",
         "D changes the length of eps: an objective has no length",
         "masking or scaling eps instead of the gradient",
-        ("L1", "L2", "L4"),
+        ("L1", "L2", "L4", "L7", "L8"),
     ),
     Bug(
         "C once",
@@ -519,7 +519,7 @@ BUGS = (
         "times(C, times(D, g))",
         "right for symmetric C only",
         "testing with diagonal matrices",
-        ("L1", "L9"),
+        ("L1", "L8", "L9"),
     ),
     Bug(
         "D on the update too",
