@@ -10,7 +10,7 @@ into named tensors, lets the optimizer run its own training loop on them, and gl
 
 A *loop* is one training step, written as in a script. Those below are the usual ones; another
 habit is another function of three lines. The *base* is the optimizer that takes the step at the
-end, plain gradient descent unless it is declared; the laws about the update compare with it.
+end, plain gradient descent unless it is declared; see :func:`relative_to`.
 PyTorch and JAX are imported when a factory is used.
 """
 
@@ -58,6 +58,47 @@ def cut(w: np.ndarray, shapes: Names) -> dict[str, np.ndarray]:
 def glue(pieces: dict[str, Any], names: Any) -> np.ndarray:
     """Undo :func:`cut`."""
     return np.concatenate([np.ravel(pieces[name]) for name in names])
+
+
+def relative_to(base: Callable, factory: Callable) -> Callable:
+    """Return ``factory`` with another base optimizer taken out of it.
+
+    The laws know the step ``w - lr h``, where h is the last gradient asked for. A step that ends
+    with the optimizer ``base`` is handed to them as
+
+        w - lr h + (step(w) - base step from w with h),
+
+    which is ``w - lr h`` exactly if the step does what the base alone would do with h, momentum
+    and all; whatever else it does stays visible.
+
+    Parameters
+    ----------
+    base
+        FACTORY of the base alone, ``base(lr=...) -> step``, which asks for one gradient.
+    factory
+        The FACTORY to judge.
+    """
+
+    def relative(rho: float, lr: float, **hyper: Any) -> Callable:
+        step, alone = factory(rho=rho, lr=lr, **hyper), base(lr=lr)
+
+        def judged(w: np.ndarray, grad: Callable) -> np.ndarray:
+            h = np.zeros_like(w)
+
+            def listening(at: np.ndarray) -> np.ndarray:
+                nonlocal h
+                h = grad(at)
+                return h.copy()
+
+            out = step(w, listening)
+            return w - lr * h + (out - alone(w, lambda _: h))
+
+        return judged
+
+    relative.__signature__ = inspect.signature(factory)  # type: ignore[attr-defined]
+    if hasattr(factory, "n"):
+        relative.n = factory.n  # type: ignore[attr-defined]
+    return relative
 
 
 # PyTorch: a loop is ``loop(optimizer, backward)``; backward() adds the gradients to ``p.grad``.
@@ -154,8 +195,10 @@ def torch_optimizer(
 
         return step
 
-    alone = base and torch_optimizer(base, one_pass, None, shapes, none_for_zero)
-    return _described(factory, inspect.signature(partial(make, None)), shapes, alone)
+    _describe(factory, inspect.signature(partial(make, None)), shapes)
+    if base is None:
+        return factory
+    return relative_to(torch_optimizer(base, one_pass, None, shapes, none_for_zero), factory)
 
 
 # optax: a loop is ``loop(transformation, grad, state, params) -> params, state``.
@@ -228,8 +271,10 @@ def optax_transformation(
 
         return step
 
-    alone = base and optax_transformation(base, one_update, None, shapes)
-    return _described(factory, inspect.signature(make), shapes, alone)
+    _describe(factory, inspect.signature(make), shapes)
+    if base is None:
+        return factory
+    return relative_to(optax_transformation(base, one_update, None, shapes), factory)
 
 
 def _x64(jax: Any, on: bool) -> Any:
@@ -240,17 +285,8 @@ def _x64(jax: Any, on: bool) -> Any:
     return enable(bool(on))
 
 
-def _described(factory: Any, signature: Any, shapes: Shapes, alone: Callable | None) -> Any:
-    """Tell the kit the hyperparameters, the number of parameters if fixed, and the base."""
+def _describe(factory: Any, signature: Any, shapes: Shapes) -> None:
+    """Tell the kit the hyperparameters of a factory, and the number of parameters if fixed."""
     factory.__signature__ = signature
     if not callable(shapes):
         factory.n = size(shapes)
-    if alone is not None:
-        factory.base = partial(_updater, alone)
-    return factory
-
-
-def _updater(alone: Callable, lr: float) -> Callable:
-    """Make ``update(w, gradient) -> next w`` of the factory of a one-pass optimizer."""
-    step = alone(lr=lr)
-    return lambda w, h: step(w, lambda _: h)

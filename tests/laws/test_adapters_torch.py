@@ -7,7 +7,15 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed (extra peers)")
 
-from minisam.laws import adapters  # noqa: E402
+from minisam.laws import (  # noqa: E402
+    active_constraint,
+    adapters,
+    base_at_w,
+    call_trace,
+    judge,
+    optimality,
+    signed_permutations,
+)
 from minisam.laws.bugs import correct  # noqa: E402
 
 pytestmark = pytest.mark.peers
@@ -202,25 +210,10 @@ def test_a_parameter_without_gradient_in_some_steps(loop, none_for_zero):
     assert [g is None for g in grads] == [False, none_for_zero] * 2
 
 
-def heavy_ball(momentum, weight_decay, lr=0.1):
-    """The base alone: ``update(w, gradient) -> next w``."""
-    m = 0.0
-
-    def update(w, h):
-        nonlocal m
-        m = momentum * m + h + weight_decay * w
-        return w - lr * m
-
-    return update
-
-
-def test_the_base_is_declared_with_the_factory():
-    factory = adapters.torch_optimizer(heavy, base=heavy_base)
-    torch_base, numpy_base = factory.base(lr=0.1), heavy_ball(0.9, 0.1)
-    w = v = np.array([1.0, -2.0, 3.0, 0.5])
-    for h in np.random.default_rng(0).standard_normal((5, 4)):
-        w, v = torch_base(w, h), numpy_base(v, h)
-        np.testing.assert_allclose(w, v, rtol=1e-14)
+def test_a_declared_base_is_taken_out():
+    """What is left is the walk on gradient descent, to rounding; the second gradient counts."""
+    got = walk(adapters.torch_optimizer(heavy, base=heavy_base), steps=1)
+    np.testing.assert_allclose(got, walk(correct.sam, steps=1), rtol=1e-14)
 
 
 def test_a_step_writes_neither_into_its_input_nor_into_earlier_results():
@@ -250,3 +243,91 @@ def test_a_fixed_model_fixes_the_number_of_parameters():
     factory = adapters.torch_optimizer(sam, shapes=shapes)
     assert factory.n == 10
     np.testing.assert_allclose(walk(factory, n=10), walk(correct.sam, n=10), rtol=1e-14)
+
+
+# The kit's verdicts.
+
+
+def of(optimizer):
+    """``make`` for a class of optimizers."""
+
+    def make(model, rho, lr, **options):
+        return optimizer(model.parameters(), SGD, rho=rho, lr=lr, **options)
+
+    return make
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize(
+    "make, claim, options",
+    [
+        (sam, "sam", {}),
+        (asam, "asam", {}),
+        (sam, "sam", {"none_for_zero": True}),
+        (two_groups, "sam", {"shapes": {"weight": (2, 2), "bias": (2,)}}),
+    ],
+)
+def test_the_kit_passes_correct_optimizers(make, claim, options, loop):
+    report = judge(adapters.torch_optimizer(make, loop, **options), claim, examples=3)
+    assert report.ok and not report.conventions, report
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize(
+    "optimizer, claim, laws",
+    [
+        (PerTensorNorm, "sam", [optimality, active_constraint, signed_permutations]),
+        (NoRestore, "sam", [call_trace]),
+        (TInsteadOfTSquared, "asam", [optimality, active_constraint]),
+    ],
+)
+def test_the_kit_finds_planted_bugs(optimizer, claim, laws, loop):
+    for law in laws:
+        verdict = law(adapters.torch_optimizer(of(optimizer), loop), claim, shrink=False)
+        assert verdict.kind == "fails", verdict
+
+
+def test_kept_gradients_are_found_where_the_loop_does_not_clear_them():
+    hidden = adapters.torch_optimizer(of(KeptGradients), adapters.closure)
+    seen = adapters.torch_optimizer(of(KeptGradients), adapters.two_calls)
+    assert call_trace(hidden, "sam", examples=5).kind == "holds"
+    verdict = call_trace(seen, "sam")
+    assert verdict.kind == "fails" and "gradients of both passes added up" in verdict.message
+
+
+def test_momentum_and_weight_decay_that_are_named_are_asked_for():
+    def make(model, rho, lr, momentum=0.0, weight_decay=0.0):
+        options = {"momentum": momentum, "weight_decay": weight_decay}
+        return SAM(model.parameters(), SGD, rho=rho, lr=lr, **options)
+
+    class Twice(SAM):
+        """Planted: the base steps, with its momentum, in both passes."""
+
+        def first_step(self, zero_grad=False):
+            saved = [p.detach().clone() for p, _ in self.parameters()]
+            self.base.step()
+            for (p, _), old in zip(self.parameters(), saved, strict=True):
+                p.data.copy_(old)
+            super().first_step(zero_grad)
+
+    def twice(model, rho, lr, momentum=0.0, weight_decay=0.0):
+        options = {"momentum": momentum, "weight_decay": weight_decay}
+        return Twice(model.parameters(), SGD, rho=rho, lr=lr, **options)
+
+    right, wrong = adapters.torch_optimizer(make), adapters.torch_optimizer(twice)
+    assert base_at_w(right, "sam", examples=10).kind == "holds"
+    assert base_at_w(wrong, "sam", shrink=False).kind == "fails"
+    assert call_trace(wrong, "sam", examples=5).kind == "holds"
+
+
+def test_a_declared_base_is_what_the_update_is_compared_with():
+    undeclared = adapters.torch_optimizer(heavy)
+    assert call_trace(undeclared, "sam", shrink=False).kind == "fails"
+    for loop in LOOPS:
+        report = judge(adapters.torch_optimizer(heavy, loop, base=heavy_base), "sam", examples=3)
+        assert report.ok, report
+
+    def lazy(model, lr):  # declares less than it does
+        return SGD(model.parameters(), lr=lr, momentum=0.9)
+
+    assert not call_trace(adapters.torch_optimizer(heavy, base=lazy), "sam", shrink=False).ok
