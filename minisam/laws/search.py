@@ -67,6 +67,7 @@ class Law(Protocol):
         examples: int = EXAMPLES,
         seed: int = 0,
         timeout: float = TIMEOUT,
+        shrink: bool = True,
     ) -> Verdict: ...
 
 
@@ -94,7 +95,9 @@ def law(
     """
 
     def wrap(body: Callable) -> Law:
-        def judged(factory, claim="sam", *, examples=EXAMPLES, seed=0, timeout=TIMEOUT):
+        def judged(
+            factory, claim="sam", *, examples=EXAMPLES, seed=0, timeout=TIMEOUT, shrink=True
+        ):
             claim = claim_of(claim)
             reason = applies(claim)
             if reason is not None:
@@ -103,7 +106,7 @@ def law(
             def work(clock: Clock) -> Verdict:
                 case = Case(factory, claim, clock)
                 try:
-                    tried = search(lambda draw: body(case, draw), examples, seed)
+                    tried = search(lambda draw: body(case, draw), examples, seed, shrink)
                     if after is not None:
                         after(case)
                 except Broken as found:
@@ -160,8 +163,12 @@ class _Watchful:
             raise
 
 
-def search(check: Callable, examples: int = EXAMPLES, seed: int = 0) -> int:
+def search(
+    check: Callable, examples: int = EXAMPLES, seed: int = 0, shrink: bool = True
+) -> int:
     """Run ``check(draw)`` on random examples and return how many were tried.
+
+    Without ``shrink`` the first counterexample will do: whether there is one, not the simplest.
 
     Raises
     ------
@@ -186,7 +193,7 @@ def search(check: Callable, examples: int = EXAMPLES, seed: int = 0) -> int:
             HealthCheck.nested_given,
             HealthCheck.differing_executors,
         ],
-        phases=(Phase.generate, Phase.shrink),
+        phases=(Phase.generate, Phase.shrink) if shrink else (Phase.generate,),
     )
     @given(st.data())
     def hunt(data):
