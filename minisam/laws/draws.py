@@ -92,10 +92,13 @@ def history(draw, n: int, steps: int, dtype: str = "float64", dead: bool = True)
 
     An entry of the gradient is either dead, 0 throughout, or changes at every step. So its noise
     is either exactly 0 or well above rounding, and no rounding decides which of the two it is.
+    No gradient is 0 in all entries: that is for the law about degenerate input alone.
     """
     w = np.array([entries(draw, n) for _ in range(steps)])
     g = np.cumsum([entries(draw, n)] + [nonzero(draw, n) for _ in range(steps - 1)], axis=0)
     h = np.array([entries(draw, n) for _ in range(steps)])
     if dead:
         g = g * ~np.array(draw(st.lists(st.booleans(), min_size=n, max_size=n)))
+    still = np.flatnonzero(~g.any(axis=1))
+    g[still, 0] = 1 + still
     return History(w, g, h).as_type(dtype)
