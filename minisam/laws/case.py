@@ -175,11 +175,14 @@ class Case:
         """Draw the number of parameters, unless the factory fixes it."""
         return self.n or draw(draws.st.integers(low, high))
 
-    def setting(self, draw, *, steps: int = 3, dtype: str = "", low: int = 1, dead: bool = True):
-        """Draw a whole example with up to ``steps`` steps (one for a memoryless claim)."""
+    def setting(
+        self, draw, *, steps: int = 3, dtype: str = "", low: int = 1, dead: bool = True,
+        memoryless: int = 1,
+    ):
+        """Draw a whole example with up to ``steps`` steps, ``memoryless`` where nothing averages."""
         n = self.size(draw, low)
         dtype = dtype or draw(draws.st.sampled_from(["float64", "float32"]))
-        T = draw(draws.st.integers(1, steps)) if self.claim.objective.averages else 1
+        T = draw(draws.st.integers(1, steps if self.claim.objective.averages else memoryless))
         rho = draws.twentieths(draw, 1, 40)
         hyper = self.claim.hyper(draw, n, dtype)
         return Setting(rho, 0.25, hyper, draws.history(draw, n, T, dtype, dead))
