@@ -175,20 +175,18 @@ def dtype_kept(case: Case, draw) -> None:
 def base_at_w(case: Case, draw) -> None:
     """What pulls on large weights acts at w, once per step, and never inside eps.
 
-    Weight decay and momentum are asked of a factory that names them among its parameters;
-    otherwise both are 0.
+    Weight decay or momentum, one at a time, is asked of a factory that names it among its
+    parameters; otherwise both are 0.
     """
     s = case.setting(draw)
     n, dtype = len(s.run.w[0]), s.run.dtype
     s.run.w = (
         nonzero(draw, n) * draw(st.sampled_from([1.0, 100.0])) * np.ones_like(s.run.w)
     ).astype(dtype)
-    names = _parameters(case.factory)
-    decay = draw(st.sampled_from([0.1, 0.0])) if "weight_decay" in names else 0.0
-    momentum = draw(st.sampled_from([0.9, 0.0])) if "momentum" in names and not decay else 0.0
-    given: dict[str, Any] = ({"weight_decay": decay} if "weight_decay" in names else {}) | (
-        {"momentum": momentum} if "momentum" in names else {}
-    )
+    named = [x for x in ("momentum", "weight_decay") if x in _parameters(case.factory)]
+    pull = draw(st.sampled_from([*named, "neither"]))
+    decay, momentum = 0.1 * (pull == "weight_decay"), 0.9 * (pull == "momentum")
+    given: dict[str, Any] = {x: {"momentum": momentum, "weight_decay": decay}[x] for x in named}
     m = np.zeros(n)
     for t, rec in enumerate(case.take(s, **given)):
         if case.claim.constraint is not MAGNITUDE or not decay:
