@@ -179,7 +179,7 @@ class Case:
         self, draw, *, steps: int = 3, dtype: str = "", low: int = 1, dead: bool = True,
         memoryless: int = 1,
     ):
-        """Draw a whole example with up to ``steps`` steps, ``memoryless`` where nothing averages."""
+        """Draw a whole example of up to ``steps`` steps, ``memoryless`` where nothing averages."""
         n = self.size(draw, low)
         dtype = dtype or draw(draws.st.sampled_from(["float64", "float32"]))
         T = draw(draws.st.integers(1, steps if self.claim.objective.averages else memoryless))
