@@ -165,27 +165,26 @@ def rotations(case: Case, draw) -> None:
 def loss_scale_and_origin(case: Case, draw) -> None:
     """Units of the loss do not matter (Fisher: eta / s^2 goes with them), nor does the origin."""
     s = case.setting(draw)
+    plain = case.take(s)
+    if case.claim.constraint is not MAGNITUDE:
+        shift = entries(draw, len(s.run.w[0])).astype(s.run.dtype)
+        moved = Setting(s.rho, s.lr, s.hyper, History(s.run.w + shift, s.run.g, s.run.h))
+        for t, (a, b) in enumerate(zip(plain, case.take(moved), strict=True)):
+            close = case.expected(s, t)[1] + case.expected(moved, t)[1]
+            if not np.all(np.abs(a.eps - b.eps) <= 2 * close):
+                fail(
+                    f"eps is {shown(a.eps)} at w and {shown(b.eps)} at w + {shown(shift)}, with "
+                    "the same gradients" + at(t),
+                    "weights, or weight decay, mixed into the gradient would do this",
+                    **example(s, t),
+                )
     k = draw(st.sampled_from([2.0, 0.5, 3.0, 0.1, 8.0]))
     changes = {"eta": s.hyper["eta"] / k**2} if case.claim.constraint is FISHER else {}
-    plain = case.take(s)
     for t, (a, b) in enumerate(zip(plain, case.take(s, scaled(s.run, k), **changes), strict=True)):
         if not agree(case, s, t, a.eps, b.eps):
             fail(
                 f"eps is {shown(a.eps)} for f and {shown(b.eps)} for {k:g} f" + at(t),
                 case.cause(s, t, a.eps),
-                **example(s, t),
-            )
-    if case.claim.constraint is MAGNITUDE:
-        return
-    shift = entries(draw, len(s.run.w[0])).astype(s.run.dtype)
-    moved = Setting(s.rho, s.lr, s.hyper, History(s.run.w + shift, s.run.g, s.run.h))
-    for t, (a, b) in enumerate(zip(plain, case.take(moved), strict=True)):
-        close = case.expected(s, t)[1] + case.expected(moved, t)[1]
-        if not np.all(np.abs(a.eps - b.eps) <= 2 * close):
-            fail(
-                f"eps is {shown(a.eps)} at w and {shown(b.eps)} at w + {shown(shift)}, with the "
-                "same gradients" + at(t),
-                "weights, or weight decay, mixed into the gradient would do this",
                 **example(s, t),
             )
 
