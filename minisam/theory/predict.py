@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from minisam import backend
+from minisam.lab.study import library
 from minisam.lab.style import save, style
 from minisam.theory.comparison import Comparison
 
@@ -20,6 +21,7 @@ EXHIBITS = {
     "gradient-bound": ("P2", "gradient_bound"),
     "averages": ("P3", "averages"),
     "alignment": ("P4", "alignment"),
+    "degradation": ("", "degradation"),
     "valley": ("P5", "valley"),
     "edge": ("P6", "edge"),
     "preconditioned-cycle": ("P7", "preconditioned_cycle"),
@@ -46,14 +48,14 @@ def configure(parser: ArgumentParser) -> None:
         help="folder for the pictures (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
-        "--backend", choices=("numpy", "cupy", "torch"), default="numpy",
-        help="library that trains the network of P6; the toys are NumPy (default: %(default)s)",
+        "--backend", default="numpy",
+        help="numpy, cupy (GPU) or torch: what trains networks; the toys are always NumPy",
     )  # fmt: skip
 
 
 def run(args: Namespace) -> int:
     """Print the table of ``args.name`` (or of all), save its picture, and return 0."""
-    xp = import_module(args.backend)
+    xp = library(args.backend)
     for name in resolve(args.name):
         start = perf_counter()
         with style():

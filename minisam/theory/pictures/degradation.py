@@ -1,0 +1,65 @@
+"""Adversarial model degradation in a real training: how far minibatch noise turns the ascent."""
+
+import numpy as np
+
+from minisam.backend import put
+from minisam.lab.data import load
+from minisam.lab.degradation import degradation
+from minisam.lab.style import METHOD_COLORS, canvas, label
+from minisam.lab.train import fetch, train
+from minisam.mlp import MLP
+from minisam.preconditioners import Diagonal
+from minisam.presam import SAM, PreSAM
+from minisam.theory import Comparison
+from minisam.theory.alignment import alignment
+
+NET, RHO, BATCH, DRAWS = MLP((64, 32, 10)), 0.1, 64, 16
+NAMES = {"sam": "SAM", "info": "weights of InfoSAM"}
+
+
+def gradients(w, X, y):
+    """The gradient of every example, on the host: (N, n)."""
+    return fetch(NET.loss_and_grad(w[None, :], X[:, None, :], y[:, None])[1]).astype("float64")
+
+
+def show(xp):
+    data, rng = load("digits", label_noise=0.5).to(xp), np.random.default_rng(0)
+    X, y = data.train
+    N, epochs, seen = X.shape[0], [], {name: [] for name in NAMES}
+    for record in train(NET, data, SAM(RHO), epochs=30, every=5):
+        w = record.checkpoint.w
+        g = gradients(w, X, y)
+        mu, s = g.mean(0), np.sqrt(g.var(0) * (N - BATCH) / (N - 1) / BATCH)
+        picks = [rng.choice(N, BATCH, replace=False) for _ in range(DRAWS)]
+        g = put(np.stack([g[pick].mean(0) for pick in picks]), xp, dtype="float32")
+        w = xp.broadcast_to(w, g.shape)
+        weights = {"sam": np.ones_like(s), "info": 1 / (s**2 + np.mean(s**2))}
+        for name, d in weights.items():
+            D = Diagonal(put(d / np.mean(d), xp, dtype="float32"))
+            eps, _ = PreSAM(RHO, objective=D).perturb(w, g, None)
+            lost = degradation(lambda w: NET.loss_and_grad(w, X, y), w, eps)
+            share = fetch(lost.ascent).mean() / fetch(lost.possible).mean()
+            seen[name].append((alignment(d, mu, s), fetch(lost.cosine).mean(), share))
+        epochs.append(record.epoch)
+
+    fig, (left, right) = canvas(12.5, 5, 1, 2, sharey=True)
+    left.set_title(
+        "In training, noise turns the ascent off\nthe full gradient, as far as predicted"
+    )
+    right.set_title("Most of the ascent that SAM would\nmake without noise is lost (measured)")
+    rows = []
+    for name, text in NAMES.items():
+        predicted, cosine, share = np.transpose(seen[name])
+        color = METHOD_COLORS[name]
+        left.plot(epochs, predicted, color=color)
+        left.plot(epochs, cosine, "o", color=color, ms=7)
+        right.plot(epochs, share, "o-", color=color, ms=6)
+        label(left, epochs[-1], predicted[-1], text, color, dy=9 if name == "sam" else -9)
+        label(right, epochs[-1], share[-1], text, color)
+        rows.append(Comparison(f"cosine to the full gradient, {text}", predicted, cosine))
+    left.text(0.03, 0.93, "lines: predicted    dots: measured", transform=left.transAxes)
+    left.set(xlabel="epoch", ylabel="cosine of eps to the full gradient", ylim=(0, 0.6),
+             xlim=(0, 45), xticks=[0, 10, 20, 30])  # fmt: skip
+    right.set(xlabel="epoch", ylabel="ascent / ascent without noise", xlim=(0, 45),
+              xticks=[0, 10, 20, 30])  # fmt: skip
+    return rows, fig
