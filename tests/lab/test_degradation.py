@@ -6,7 +6,10 @@ from hypothesis import strategies as st
 
 from minisam import SAM
 from minisam.backend import namespace
+from minisam.lab.data import load
 from minisam.lab.degradation import degradation
+from minisam.lab.train import train
+from minisam.mlp import MLP
 
 vectors = st.integers(0, 2**32).map(lambda s: np.random.default_rng(s).standard_normal((3, 4)))
 
@@ -55,3 +58,11 @@ def test_every_backend_measures_the_same_where_its_arrays_live(backend):
     np.testing.assert_allclose(possible, [0.5 * 20**0.5 + 0.25], rtol=10 * backend.u)
     np.testing.assert_allclose(cosine, [1 / 5**0.5], rtol=10 * backend.u)
     np.testing.assert_allclose(lost, possible - ascent, rtol=10 * backend.u)
+
+
+def test_in_training_it_agrees_with_the_record():
+    net, data = MLP((64, 8, 10)), load("digits", label_noise=0.5)
+    for record in train(net, data, SAM(0.1), epochs=2):
+        seen = degradation(lambda w: net.loss_and_grad(w, *data.train), record.at, record.eps)
+        np.testing.assert_allclose(seen.cosine, record.cosine, atol=1e-6)
+        assert 0 < seen.ascent < seen.possible

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minisam.backend import put
+from minisam.backend import put, unit
 from minisam.lab.data import load
 from minisam.lab.degradation import degradation
 from minisam.lab.style import METHOD_COLORS, canvas, label
@@ -13,7 +13,7 @@ from minisam.presam import SAM, PreSAM
 from minisam.theory import Comparison
 from minisam.theory.alignment import alignment
 
-NET, RHO, BATCH, DRAWS = MLP((64, 32, 10)), 0.1, 64, 16
+NET, RHO, BATCH, DRAWS, FEW = MLP((64, 32, 10)), 0.1, 64, 100, 10
 NAMES = {"sam": "SAM", "info": "weights of InfoSAM"}
 
 
@@ -33,13 +33,14 @@ def show(xp):
         picks = [rng.choice(N, BATCH, replace=False) for _ in range(DRAWS)]
         g = put(np.stack([g[pick].mean(0) for pick in picks]), xp, dtype="float32")
         w = xp.broadcast_to(w, g.shape)
-        weights = {"sam": np.ones_like(s), "info": 1 / (s**2 + np.mean(s**2))}
-        for name, d in weights.items():
+        for name, d in {"sam": np.ones_like(s), "info": 1 / (s**2 + np.mean(s**2))}.items():
             D = Diagonal(put(d / np.mean(d), xp, dtype="float32"))
             eps, _ = PreSAM(RHO, objective=D).perturb(w, g, None)
-            lost = degradation(lambda w: NET.loss_and_grad(w, X, y), w, eps)
+            cosine = fetch(unit(eps)) @ unit(mu)
+            lost = degradation(lambda w: NET.loss_and_grad(w, X, y), w[:FEW, :], eps[:FEW, :])
             share = fetch(lost.ascent).mean() / fetch(lost.possible).mean()
-            seen[name].append((alignment(d, mu, s), fetch(lost.cosine).mean(), share))
+            error = np.std(cosine) / np.sqrt(DRAWS)
+            seen[name].append((alignment(d, mu, s), np.mean(cosine), error, share))
         epochs.append(record.epoch)
 
     fig, (left, right) = canvas(12.5, 5, 1, 2, sharey=True)
@@ -49,10 +50,10 @@ def show(xp):
     right.set_title("Most of the ascent that SAM would\nmake without noise is lost (measured)")
     rows = []
     for name, text in NAMES.items():
-        predicted, cosine, share = np.transpose(seen[name])
+        predicted, cosine, error, share = np.transpose(seen[name])
         color = METHOD_COLORS[name]
         left.plot(epochs, predicted, color=color)
-        left.plot(epochs, cosine, "o", color=color, ms=7)
+        left.errorbar(epochs, cosine, 2 * error, fmt="o", color=color, ms=7, lw=1.2)
         right.plot(epochs, share, "o-", color=color, ms=6)
         label(left, epochs[-1], predicted[-1], text, color, dy=9 if name == "sam" else -9)
         label(right, epochs[-1], share[-1], text, color)
