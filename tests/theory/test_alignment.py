@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import minisam as ms
 from minisam.theory import alignment as al
-from minisam.theory.averages import degrees_of_freedom
+from minisam.theory.averages import degrees_of_freedom, weight_sum
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -214,6 +214,15 @@ def test_alignment_of_vasso_and_friendly():
         friendly = al.friendly_alignment(*FEWER, sigma, lmbda)
         assert not misses(ms.FriendlySAM(1.0, sigma, lmbda), friendly, FEWER, steps=45)
         assert misses(ms.FriendlySAM(1.0, sigma / 2, lmbda), friendly, FEWER, steps=45)
+
+
+@given(seeds, st.floats(0, 0.95), st.floats(0.05, 0.95))
+def test_friendly_s_noise_from_its_weights(seed, sigma, lmbda):
+    """g_t - sigma m_{t-1} has weight 1 on g_t and -sigma w_k on the gradients before."""
+    mu, s = models(seed)
+    noise = np.sqrt(1 + sigma**2 * weight_sum(1 - lmbda, 10_000, 2)) * s
+    expected = al.alignment(1.0, (1 - sigma) * mu, noise)
+    np.testing.assert_allclose(al.friendly_alignment(mu, s, sigma, lmbda), expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("power", [1.0, 2.0])
