@@ -88,11 +88,12 @@ def test_L2_the_constraint_is_active(backend, row, problem, tiny):
 @given(problem=problems, fraction=st.floats(-1, 1))
 @every_row
 def test_L3_scale_of_the_gradients(backend, row, problem, fraction):
-    single, squares = backend.dtype == "float32", row.definition in SQUARES
-    reach = (18 if squares else 60) if single else (190 if squares else 450)
+    half = row.definition in SQUARES | SCALE_OF_G  # r^2 and eta are stored: half the range
+    reach = (18 if half else 60) if backend.dtype == "float32" else (190 if half else 900)
     h, ws, gs = problem.on(backend)
     eps = run(row.make(h.rho, h, backend.put), backend, ws, gs)
-    for c, tolerance in ((2.0 ** round(fraction * reach), 0), (2**fraction, 64 * backend.u)):
+    powers = [2.0**-reach, 2.0 ** round(fraction * reach), 2.0**reach]
+    for c, tolerance in [(c, 0) for c in powers] + [(2**fraction, 64 * backend.u)]:
         rescaled = changed(h, eta=h.eta / c**2) if row.definition in SCALE_OF_G else h
         again = run(row.make(h.rho, rescaled, backend.put), backend, ws, c * gs)
         assert unlike(again, eps) <= tolerance
