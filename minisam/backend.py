@@ -44,9 +44,8 @@ def put(x: np.ndarray, xp: Any = np, device: Any = None, dtype: Any = None) -> A
 
     ``dtype`` is a name such as ``"float32"``; by default the dtype of ``x`` is kept.
     """
-    name = dtype or x.dtype.name
     xp = array_api_compat.array_namespace(xp.empty(0))
-    return xp.asarray(x.astype(name), dtype=getattr(xp, name), device=device)
+    return xp.asarray(x.astype(dtype or x.dtype), device=device)
 
 
 def get(x: Array) -> np.ndarray:

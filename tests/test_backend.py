@@ -78,6 +78,7 @@ def test_put_changes_the_dtype_if_told(backend, dtype):
 def test_put_is_on_the_host_by_default():
     assert isinstance(B.put(np.ones(2)), np.ndarray)
     assert B.put(np.ones(2, "float32")).dtype == "float32"
+    assert B.put(np.ones(2, "int32")).dtype == "int32"
 
 
 def test_on_host(backend):
