@@ -60,7 +60,7 @@ def test_geometric_radii(beta, share, sign):
 
 
 def test_a_fast_radius_costs_nothing():
-    lr, lam, beta = 0.1, 1.0, 0.5  # |1 - lr lam| = 0.9
+    lr, lam, beta = 0.05, 2.0, 0.5  # |1 - lr lam| = 0.9
     problem = DiagonalQuadratic(np.array([lam]))
     grads = repeat(problem.loss_and_grad)
     x = trajectory(PLAIN_SAM, np.ones(1), grads, repeat(lr), geometric(0.3, beta, 200))[:, 0]
