@@ -94,9 +94,8 @@ def history(draw, n: int, steps: int, dtype: str = "float64", dead: bool = True)
     is either exactly 0 or well above rounding, and no rounding decides which of the two it is.
     No gradient is 0 in all entries: that is for the law about degenerate input alone.
     """
-    w = np.array([entries(draw, n) for _ in range(steps)])
-    g = np.cumsum([entries(draw, n)] + [nonzero(draw, n) for _ in range(steps - 1)], axis=0)
-    h = np.array([entries(draw, n) for _ in range(steps)])
+    w, h = entries(draw, 2 * steps * n).reshape(2, steps, n)
+    g = np.cumsum([entries(draw, n), *nonzero(draw, (steps - 1) * n).reshape(-1, n)], axis=0)
     if dead:
         g = g * ~np.array(draw(st.lists(st.booleans(), min_size=n, max_size=n)))
     still = np.flatnonzero(~g.any(axis=1))

@@ -17,7 +17,8 @@ from .oracle import Broken, Factory, Unusable
 from .watch import Clock, watched
 
 EXAMPLES, TIMEOUT = 25, 10.0
-SEARCH, SHRINK = 10.0, 3.0  # seconds of processor time for one law
+SEARCH = 20.0  # seconds of processor time for one law
+SHRINK = 300  # examples tried to simplify a counterexample
 
 
 @dataclass(frozen=True)
@@ -144,20 +145,20 @@ class _Watchful:
 
     check: Callable
     tried: int = 0
+    shrunk: int = 0
     until: float = field(default_factory=lambda: time.thread_time() + SEARCH)
     found: Exception | None = None
     over: bool = False
 
     def __call__(self, draw) -> None:
-        if time.thread_time() > self.until:
+        if self.shrunk > SHRINK or time.thread_time() > self.until:
             self.over = True
             raise _Enough
         self.tried += self.found is None
+        self.shrunk += self.found is not None
         try:
             self.check(draw)
         except (Broken, Unusable) as found:
-            if self.found is None:
-                self.until = time.thread_time() + SHRINK
             if self.found is None or len(str(found)) <= len(str(self.found)):
                 self.found = found
             raise

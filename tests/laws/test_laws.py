@@ -1,10 +1,10 @@
 """The kit acquits the correct, convicts the wrong, and names the unusual."""
 
 import pytest
-from correct import ROWS
-from wrong import BUGS, CONVENTIONS
 
 from minisam.laws import LAWS, judge
+from tests.laws.correct import ROWS
+from tests.laws.wrong import BUGS, CONVENTIONS
 
 BY_NUMBER = {law.number: law for law in LAWS}
 

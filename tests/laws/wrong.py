@@ -1,9 +1,10 @@
-"""Wrong or unusual implementations, small diffs of the correct ones, with what the kit must say."""
+"""Wrong or unusual implementations, small diffs of correct ones, with what the kit must say."""
 
 import time
 
 import numpy as np
-from correct import averaging, info, one, sam, scaled_norm, step_with, without_average
+
+from tests.laws.correct import averaging, info, one, sam, scaled_norm, step_with, without_average
 
 
 def two_pass(eps_of, update=None):

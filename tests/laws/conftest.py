@@ -1,6 +1,0 @@
-"""Make ``correct.py`` and ``wrong.py`` importable."""
-
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent))
