@@ -176,7 +176,13 @@ class Case:
         return self.n or draw(draws.st.integers(low, high))
 
     def setting(
-        self, draw, *, steps: int = 3, dtype: str = "", low: int = 1, dead: bool = True,
+        self,
+        draw,
+        *,
+        steps: int = 3,
+        dtype: str = "",
+        low: int = 1,
+        dead: bool = True,
         memoryless: int = 1,
     ):
         """Draw a whole example of up to ``steps`` steps, ``memoryless`` where nothing averages."""
@@ -228,13 +234,17 @@ class Case:
                 (f"{sentence} would do this", ascend(reference(gs, **D), c, s.rho))
                 for sentence, reference in self.claim.objective.suspects
             ]
-            return _blocks(c, eps, rho) + [
-                sentence
-                for sentence, e in wrong
-                if np.all(np.isfinite(e))
-                and length(e - eps) <= length(tolerance) + 1e-2 * off
-                and length(e - want) > length(tolerance)
-            ]
+            return (
+                _blocks(c, eps, rho)
+                + _mixed(c, v, ws[-1].astype(float), eps)
+                + [
+                    sentence
+                    for sentence, e in wrong
+                    if np.all(np.isfinite(e))
+                    and length(e - eps) <= length(tolerance) + 1e-2 * off
+                    and length(e - want) > length(tolerance)
+                ]
+            )
 
 
 def _blocks(c: Vector, eps: Vector, rho: float) -> list[str]:
@@ -245,6 +255,17 @@ def _blocks(c: Vector, eps: Vector, rho: float) -> list[str]:
     if blocks < 1.5 or abs(blocks - round(blocks)) > 1e-3:
         return []
     return [f"a norm taken over {round(blocks)} blocks one by one would do this"]
+
+
+def _mixed(c: Vector, v: Vector, w: Vector, eps: Vector) -> list[str]:
+    """Whether eps is the answer for D g + k w, some k, rather than for D g."""
+    if c.ndim == 2 or not np.all(c) or len(v) < 4:
+        return []
+    A, y = np.stack([v, w], axis=1), eps / c**2
+    fit = np.linalg.lstsq(A, y, rcond=None)[0]
+    if length(A @ fit - y) > 1e-6 * length(y) or abs(fit[1]) < 1e-6 * abs(fit[0]):
+        return []
+    return ["the weights, or weight decay, mixed into the gradient would do this"]
 
 
 def _inner_suspects(v: Vector, c: Vector, rho: float):
@@ -302,7 +323,7 @@ def shortened(message: str) -> str:
     whole = {m[1] for m in marked.finditer(message)}
 
     def words(x: str, digits: int) -> str:
-        return ", ".join(f"{float(k):.{digits}g}" for k in x.split())
+        return ", ".join(f"{float(k):.{digits}g}" if digits < 17 else k for k in x.split())
 
     digits = next((k for k in (4, 6, 9, 12) if len({words(x, k) for x in whole}) == len(whole)), 17)
     bracket = {"⟧": "[{}]", "⟧⟧": "{}"}

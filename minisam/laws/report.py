@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import asdict, dataclass
 
 from . import inner, reductions, shards, state, symmetry, trace
@@ -59,6 +60,12 @@ class Report:
         notes = [v.message for v in self.verdicts if v.kind == "convention"]
         return list(dict.fromkeys(notes))
 
+    @property
+    def causes(self) -> list[str]:
+        """The likely mistakes, the one that explains most laws first."""
+        seen = Counter(v.cause for v in self.verdicts if v.cause)
+        return [cause for cause, _ in seen.most_common()]
+
     def count(self, kind: str) -> int:
         """How many laws gave this kind of verdict."""
         return sum(v.kind == kind for v in self.verdicts)
@@ -77,12 +84,14 @@ class Report:
         return f"{self.claim}: " + ", ".join(parts)
 
     def __str__(self) -> str:
-        width = max(len(v.name) for v in self.verdicts)
-        lines = []
-        for v in self.verdicts:
-            word = v.kind if v.ok else v.kind.upper()
-            lines.append(f"{v.law:>3}  {v.name:<{width}}  {word:<12}  {v.message}".rstrip())
-        return "\n".join([*lines, "", self.summary])
+        return "\n".join([*map(row, self.verdicts), "", self.closing])
+
+    @property
+    def closing(self) -> str:
+        """The conventions, the likely causes, and the summary."""
+        lines = [f"convention: {x}" for x in self.conventions]
+        lines += [f"most likely: {self.causes[0]}"] if self.causes else []
+        return "\n".join([*lines, self.summary])
 
     def to_json(self, **more) -> str:
         """The verdicts as JSON, with ``more`` beside them."""
@@ -92,11 +101,18 @@ class Report:
                 "ok": self.ok,
                 "summary": self.summary,
                 "conventions": self.conventions,
+                "causes": self.causes,
                 **more,
                 "verdicts": [asdict(v) for v in self.verdicts],
             },
             indent=2,
         )
+
+
+def row(v: Verdict) -> str:
+    """One line of the table."""
+    word = v.kind if v.ok else v.kind.upper()
+    return f"{v.law:>3}  {v.name:<30}  {word:<12}  {v.message}".rstrip()
 
 
 def judge(

@@ -27,7 +27,8 @@ class Verdict:
 
     ``kind`` is ``holds``, ``fails`` (with a counterexample), ``convention`` (holds, and names the
     reading it holds under), ``inapplicable`` (the claim does not promise it) or ``unusable`` (the
-    implementation raises, hangs, returns no vector or changes its input).
+    implementation raises, hangs, returns no vector or changes its input). ``cause`` is the likely
+    mistake, where one is recognised; it also ends the message.
     """
 
     law: str
@@ -36,6 +37,7 @@ class Verdict:
     message: str = ""
     seed: int | None = None
     examples: int = 0
+    cause: str = ""
 
     @property
     def ok(self) -> bool:
@@ -111,7 +113,10 @@ def law(
                     if after is not None:
                         after(case)
                 except Broken as found:
-                    return Verdict(number, name, "fails", explained(found), seed, examples)
+                    cause = found.cause()
+                    cause = f"{cause[0].upper()}{cause[1:]}." if cause else ""
+                    message = f"{found} {cause}".rstrip()
+                    return Verdict(number, name, "fails", message, seed, examples, cause)
                 kind = "convention" if case.notes else "holds"
                 return Verdict(number, name, kind, "; ".join(case.notes), seed, tried)
 
@@ -127,12 +132,6 @@ def law(
         return judged  # type: ignore[return-value]
 
     return wrap
-
-
-def explained(found: Broken) -> str:
-    """The message with the likely cause."""
-    cause = found.cause()
-    return f"{found} {cause[0].upper()}{cause[1:]}." if cause else str(found)
 
 
 class _Enough(BaseException):
@@ -164,9 +163,7 @@ class _Watchful:
             raise
 
 
-def search(
-    check: Callable, examples: int = EXAMPLES, seed: int = 0, shrink: bool = True
-) -> int:
+def search(check: Callable, examples: int = EXAMPLES, seed: int = 0, shrink: bool = True) -> int:
     """Run ``check(draw)`` on random examples and return how many were tried.
 
     Without ``shrink`` the first counterexample will do: whether there is one, not the simplest.

@@ -13,7 +13,7 @@ from typing import cast
 
 from .claims import CLAIMS, claim_of
 from .oracle import Factory, Unusable, answer
-from .report import judge
+from .report import judge, row
 from .search import EXAMPLES, TIMEOUT, Verdict
 from .watch import watched
 
@@ -71,17 +71,13 @@ def run(args: argparse.Namespace) -> int:
     start = time.perf_counter()
 
     def show(verdict: Verdict) -> None:
-        word = verdict.kind if verdict.ok else verdict.kind.upper()
-        print(
-            f"{verdict.law:>3}  {verdict.name:<30}  {word:<12}  {verdict.message}".rstrip(),
-            flush=True,
-        )
+        print(row(verdict), flush=True)
 
     report = judge(
         factory, claim, examples=args.examples, seed=args.seed, timeout=args.timeout, progress=show
     )
     print(
-        f"\n{report.summary} (seed {args.seed}, {args.examples} examples a law, "
+        f"\n{report.closing} (seed {args.seed}, {args.examples} examples a law, "
         f"{time.perf_counter() - start:.1f} s)"
     )
     if args.json:

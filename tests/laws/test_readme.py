@@ -1,0 +1,27 @@
+"""The page for strangers says what the command says."""
+
+import re
+from pathlib import Path
+
+import minisam.laws
+from minisam.cli import main
+from minisam.laws import CLAIMS, LAWS
+
+PAGE = (Path(minisam.laws.__file__).parent / "README.md").read_text()
+
+
+def test_the_example_and_its_verdicts(tmp_path, monkeypatch, capsys):
+    (tmp_path / "mine.py").write_text(re.search(r"```python\n(# mine.py.*?)```", PAGE, re.S)[1])
+    monkeypatch.chdir(tmp_path)
+    assert main("verify mine.py:my_sam --as sam".split()) == 1
+    printed = capsys.readouterr().out
+    shown = re.search(r"The factory above fails:\n\n```\n(.*?)```", PAGE, re.S)[1]
+    for line in shown.splitlines():
+        assert line == "..." or line in printed, line
+
+
+def test_every_law_and_claim_is_listed():
+    for law in LAWS:
+        assert f"| {law.number} | {law.name} |" in PAGE
+    for claim in CLAIMS:
+        assert f"| `{claim}` |" in PAGE
