@@ -13,7 +13,7 @@ PAGE = (Path(minisam.laws.__file__).parent / "README.md").read_text()
 def test_the_example_and_its_verdicts(tmp_path, monkeypatch, capsys):
     (tmp_path / "mine.py").write_text(re.search(r"```python\n(# mine.py.*?)```", PAGE, re.S)[1])
     monkeypatch.chdir(tmp_path)
-    assert main("verify mine.py:my_sam --as sam".split()) == 1
+    assert main(["verify", "mine.py:my_sam", "--as", "sam"]) == 1
     printed = capsys.readouterr().out
     shown = re.search(r"The factory above fails:\n\n```\n(.*?)```", PAGE, re.S)[1]
     for line in shown.splitlines():
