@@ -5,7 +5,9 @@ passes of a step see the same minibatch, and the perturbation is no longer than 
 kappa = sup ||C||. D and C may depend on the minibatch and on the past: the objective preconditioner
 never enters. With ``delta0 = f(x_0) - min f`` the bounds are on
 
-    (1/T) sum_{t<T} E ||grad f(x_t)||^2.
+    (1/T) sum_{t<T} E ||grad f(x_t)||^2,
+
+and raise ValueError for a learning rate to which they do not apply.
 
 Derived here; the usual bound is the classical argument, as in Andriushchenko and Flammarion (2022).
 Write g, h for the gradients at x and x + eps, G = ||grad f(x)||.
@@ -32,7 +34,7 @@ from minisam.presam import (
 )
 from minisam.theory.comparison import Comparison
 from minisam.theory.noisy import Additive, GemanMcClure, two_functions
-from minisam.theory.problems import DiagonalQuadratic
+from minisam.theory.problems import DiagonalQuadratic, check_step
 from minisam.theory.trajectory import trajectory
 
 # --- one step: E f(x+) - f(x) is at most ... ---------------------------------------------------
@@ -75,14 +77,14 @@ def usual_bound(delta0, T, lr, r, L, sigma):
     Its term ``L r^2 / (2 lr)`` is an artefact: with lr ~ T^(-1/2) and r ~ T^(-1/4) it stays for
     ever, where the gradient shrinks.
     """
-    _smaller(lr, 2 / 3, L)
+    check_step(lr, L, 2 / 3)
     top = delta0 / (lr * T) + L * r**2 / (2 * lr) + L * lr * (sigma**2 + (L * r) ** 2)
     return top / (1 - 1.5 * L * lr)
 
 
 def bound_1(delta0, T, lr, r, L, sigma):
     """Return ``2 delta0 / (lr T) + L^2 r^2 + L lr (sigma + L r)^2``, for lr <= 1/L."""
-    _smaller(lr, 1, L)
+    check_step(lr, L, 1)
     return 2 * delta0 / (lr * T) + (L * r) ** 2 + L * lr * (sigma + L * r) ** 2
 
 
@@ -93,7 +95,7 @@ def bound_2(delta0, T, lr, r, L, sigma):
     ``a M - b sqrt(M) <= R`` (Jensen). At r = 0 it is attained: `measure_attained`. For the rate
     T^(-1/2), lr ~ T^(-1/2) and r ~ T^(-1/4) are enough.
     """
-    _smaller(lr, 2, L)
+    check_step(lr, L, 2)
     a, b = 1 - L * lr / 2, L * r * (1 + L * lr)
     R = delta0 / (lr * T) + L * lr / 2 * ((L * r) ** 2 + (sigma + L * r) ** 2)
     return ((b + np.sqrt(b**2 + 4 * a * R)) / (2 * a)) ** 2
@@ -107,11 +109,6 @@ def bound(delta0, T, lr, r, L, sigma):
     small = np.minimum(lr, 1 / L)
     first = np.where(lr <= small, bound_1(delta0, T, small, r, L, sigma), np.inf)
     return np.minimum(first, bound_2(delta0, T, lr, r, L, sigma))
-
-
-def _smaller(lr, share, L):
-    if not np.all(np.asarray(lr) * L <= share):
-        raise ValueError(f"lr must be at most {share:g} / L = {share / np.max(L):g}, got {lr}")
 
 
 # --- measured ---------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from minisam.optimizers import SGD
 from minisam.preconditioners import Diagonal
 from minisam.presam import PreSAM, SharpnessAware
 from minisam.theory.comparison import Comparison
-from minisam.theory.problems import Array, Quadratic, apply, column
+from minisam.theory.problems import Array, Quadratic, apply, check_step, column
 from minisam.theory.trajectory import trajectory
 
 
@@ -62,7 +62,13 @@ def amplitude(lr: Any, rho: Any, l: Any, lam: Any) -> Any:
     It attracts for every lr below `largest_lr`. l = 1 is SAM's two-cycle; at l = 0 the cycle
     has shrunk to the minimum, so unnormalised SAM alone converges. Proof idea: x+ = -x along e_1;
     among such cycles `lyapunov` is lowest at lam_1.
+
+    Raises
+    ------
+    ValueError
+        If lr is beyond `largest_lr` somewhere.
     """
+    check_step(lr, curvature(lam, rho, l), 2)
     return lr * rho * l * lam / (2 - lr * curvature(lam, rho, l))
 
 

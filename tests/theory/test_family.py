@@ -123,6 +123,8 @@ def test_bugs_are_seen(bug, monkeypatch):
 def test_diverges_beyond_the_largest_lr(seed):
     p = problems(seed)
     p.lr = 1.05 * largest_lr(p.lam[:, -1], p.rho, p.l)
+    with pytest.raises(ValueError, match=r"must be at most 2, got 2\.1"):
+        amplitude(p.lr, p.rho, p.l, p.lam[:, -1])
     e = np.linalg.eigh(p.A)[1][..., -1]
     along = np.abs(np.sum(run_family(p.A, p.lr, p.rho, p.l, p.x, 200) * e, axis=-1))
     assert np.all(along[-1] > 10 * along[0])
