@@ -110,20 +110,22 @@ def test_more_steps_never_report_less():
     assert np.all(np.diff(found) >= 0) and found[-1] > found[0]
 
 
-def test_the_points_visited_are_those_of_projected_ascent():
-    asked = []
+def test_the_points_visited_are_those_of_projected_ascent_and_the_highest_counts():
+    asked, losses = [], []
 
     def grad(w):
         asked.append(w)
-        return np.sum(np.sin(3 * w)), 3 * np.cos(3 * w)
+        losses.append(np.sum(np.sin(3 * w)))
+        return losses[-1], 3 * np.cos(3 * w)
 
     w, C, rho, z = np.array([1.0, -2.0, 0.3]), np.array([1.0, 0.5, 2.0]), 0.7, np.zeros(3)
-    worst_case(grad, w, rho, 20, C)
+    found = worst_case(grad, w, rho, 20, C)
     assert len(asked) == 21
     for point in asked:
         np.testing.assert_allclose(point, w + rho * C * z, atol=1e-9)
         z = z + C * np.cos(3 * point) / np.linalg.norm(C * np.cos(3 * point))
         z = z / max(1, np.linalg.norm(z))
+    assert found == max(losses[1:]) - losses[0] > losses[-1] - losses[0]
 
 
 def test_a_zero_gradient_or_radius_is_legal():
