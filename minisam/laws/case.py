@@ -12,7 +12,7 @@ import numpy as np
 from . import draws, problems
 from .claims import MAGNITUDE, Claim, Convention, Hyper, ascend, claim_of, length
 from .draws import History
-from .oracle import Broken, Factory, Record, Step, Unusable, Vector, answer, run
+from .oracle import Broken, Factory, Record, Step, Unusable, Vector, answer, described, run
 from .watch import Clock
 
 ROUNDINGS = 64  # elementwise tolerance in units of rounding; correct code was measured at 7
@@ -59,6 +59,8 @@ class Case:
         with self.clock.running():
             copies = {k: x.copy() if isinstance(x, np.ndarray) else x for k, x in hyper.items()}
             step = answer(self.factory, rho=rho, lr=lr, **copies)
+        if not callable(step):
+            raise Unusable(f"factory returns {described(step)}; a function step(w, grad) is wanted")
 
         def timed(w, grad):
             with self.clock.running(), np.errstate(all="ignore"):

@@ -13,7 +13,7 @@ from .case import Case, Setting, fail, shown, text
 from .claims import MAGNITUDE
 from .draws import History, entries, nonzero
 from .inner import at, compare, example
-from .oracle import Record, Unusable, run, same
+from .oracle import Gradient, Record, Unusable, run, same
 from .search import law
 
 
@@ -115,25 +115,14 @@ def call_trace(case: Case, draw) -> None:
 
 
 def _natural(case: Case, draw, s: Setting) -> None:
-    """The same on a run of its own making: a noisy quadratic, each step from where it arrived."""
+    """The same on a run of its own making, each step from where the last one arrived."""
     n, dtype = len(s.run.w[0]), s.run.dtype
-    A, b = np.abs(entries(draw, n)) / 4, entries(draw, n)
-    scales, seed = np.abs(entries(draw, n)), draw(st.integers(0, 9))
-    trip = [
-        (s.run.w[0] if t == 0 else None, problems.noisy_quadratic(A, b, scales, seed, t))
-        for t in range(3)
-    ]
+    gradients = draw(st.sampled_from(PROBLEMS))(draw, n)
+    trip = [(s.run.w[0] if t == 0 else None, f) for t, f in enumerate(gradients)]
     records = run(case.step(s.rho, s.lr, s.hyper), trip)
-    seen = History(
-        *(
-            np.array(x).astype(dtype)
-            for x in (
-                [r.w for r in records],
-                [gradient(r.w) for r, (_, gradient) in zip(records, trip, strict=True)],
-                [r.h for r in records],
-            )
-        )
-    )
+    w, h = ([getattr(r, x) for r in records] for x in ("w", "h"))
+    g = [f(r.w) for r, f in zip(records, gradients, strict=True)]
+    seen = History(*(np.array(x).astype(dtype) for x in (w, g, h)))
     own = Setting(s.rho, s.lr, s.hyper, seen)
     for t, rec in enumerate(records):
         if len(rec.calls) != 2 or {c.batch for c in rec.calls} != {rec.batch}:
@@ -143,6 +132,31 @@ def _natural(case: Case, draw, s: Setting) -> None:
                 **example(own, t),
             )
         arrives(case, rec, own, t, rec.w - s.lr * rec.h.astype(float), "w - lr grad(w + eps)")
+
+
+def _linear(draw, n: int) -> list[Gradient]:
+    return [problems.linear(entries(draw, n))] * 3
+
+
+def _quadratic(draw, n: int) -> list[Gradient]:
+    B = entries(draw, n * n).reshape(n, n) / (4 * n)
+    return [problems.quadratic(B @ B.T, entries(draw, n))] * 3
+
+
+def _noisy(draw, n: int) -> list[Gradient]:
+    A, b, scales = np.abs(entries(draw, n)) / 4, entries(draw, n), np.abs(entries(draw, n))
+    seed = draw(st.integers(0, 9))
+    return [problems.noisy_quadratic(A, b, scales, seed, t) for t in range(3)]
+
+
+def _network(draw, n: int) -> list[Gradient]:
+    if n < 3:
+        return _linear(draw, n)
+    X, y = entries(draw, 6 * (n - 2)).reshape(3, 2, n - 2), entries(draw, 6).reshape(3, 2)
+    return [problems.two_layer(n - 2, 1, X[t], y[t]) for t in range(3)]
+
+
+PROBLEMS = (_noisy, _linear, _quadratic, _network)
 
 
 @law("L24", "dtype", "float32 in, float32 out; eps in both precisions within 1e-5")

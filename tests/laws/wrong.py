@@ -314,6 +314,7 @@ BUGS = {
     "dead coordinate counted": ("info", dead_is_nan, "L21", ""),
     "changes its input": ("sam", mutates, "L0", "changes its input"),
     "raises": ("sam", raises, "L0", "raises IndexError: list index out of range (wrong.py, line"),
+    "no step": ("sam", lambda rho, lr: None, "L0", "factory returns None"),
     "wrong shape": ("sam", lambda rho, lr: lambda w, grad: w[None], "L0", "returns shape (1,"),
     "no vector": ("sam", lambda rho, lr: lambda w, grad: None, "L0", "returns None"),
     "no such argument": ("asam", sam, "L0", "unexpected keyword argument 'eta'"),
