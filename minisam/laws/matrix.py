@@ -10,6 +10,7 @@ import argparse
 import csv
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 from . import LAWS
@@ -68,6 +69,14 @@ def header() -> str:
     tens = " ".join(number[:-1] or " " for number in numbers)
     units = " ".join(number[-1] for number in numbers)
     return f"{'':33} {tens}\n{'law':>33} {units}"
+
+
+def legend() -> str:
+    """Numbers and names of the laws, in three columns."""
+    cells = [f"{law.number:>3} {law.name:30}" for law in LAWS]
+    third = -(-len(cells) // 3)
+    columns = [cells[k : k + third] for k in range(0, len(cells), third)]
+    return "\n".join(" ".join(row).rstrip() for row in zip_longest(*columns, fillvalue=""))
 
 
 def line(row: Row) -> str:
@@ -191,7 +200,7 @@ def matrix(args: argparse.Namespace) -> int:
         table.append(row)
         tqdm.write(line(row))
     print(f"\n{'■ fails   n holds under a named convention   · holds   (blank) not promised':>100}")
-    print("\n" + summary(table))
+    print(f"\n{legend()}\n\n{summary(table)}")
     figure(table).savefig(args.out / "kill-matrix.png")
     with open(args.out / "kill-matrix.csv", "w", newline="") as file:
         writer = csv.writer(file)

@@ -1,6 +1,10 @@
 """Adapters for PyTorch: optimizers as they are usually written, right and wrong, in every form."""
 
+import re
+import sys
+import types
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -246,6 +250,18 @@ def test_a_fixed_model_fixes_the_number_of_parameters():
 
 
 # The kit's verdicts.
+
+
+def test_the_page_for_strangers_shows_what_works(monkeypatch):
+    page = (Path(adapters.__file__).parent / "README.md").read_text()
+    code = re.search(r"```python\n(# torch_sam.py.*?)```", page, re.S)
+    assert code
+    project = types.ModuleType("my_project")
+    project.__dict__["SAM"] = SAM
+    monkeypatch.setitem(sys.modules, "my_project", project)
+    space = {}
+    exec(code[1], space)
+    assert call_trace(space["my_sam"], "sam", examples=5).kind == "holds"
 
 
 def of(optimizer):

@@ -89,7 +89,8 @@ def test_a_law_that_sees_no_bug_and_a_false_alarm_are_reported(tmp_path, monkeyp
 def test_the_header_fits_100_columns():
     lines = [*matrix.header().splitlines()]
     lines += [matrix.line(matrix.Row(bug.name, bug.claim, ("holds",) * len(LAWS))) for bug in BUGS]
-    assert max(map(len, lines)) <= 100
+    assert max(map(len, lines + matrix.legend().splitlines())) <= 100
+    assert all(f"{law.number} {law.name}" in matrix.legend() for law in LAWS)
     assert {len(line) for line in lines} == {34 + 2 * len(LAWS) - 1}
 
 

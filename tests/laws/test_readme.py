@@ -6,6 +6,7 @@ from pathlib import Path
 import minisam.laws
 from minisam.cli import main
 from minisam.laws import CLAIMS, LAWS
+from minisam.laws.bugs import BUGS, CLAIM
 
 PAGE = (Path(minisam.laws.__file__).parent / "README.md").read_text()
 
@@ -25,3 +26,7 @@ def test_every_law_and_claim_is_listed():
         assert f"| {law.number} | {law.name} |" in PAGE
     for claim in CLAIMS:
         assert f"| `{claim}` |" in PAGE
+
+
+def test_the_numbers_of_bugs_and_correct_rows():
+    assert f"puts {len(BUGS)} classic bugs and {len(CLAIM)} correct implementations" in PAGE
