@@ -134,7 +134,7 @@ def measure_noisy_distance(
     grads = (noisy.draw(rng, x) for _ in range(steps))
     path = trajectory(opt, x, grads, repeat(lr), repeat(rho))
     R = np.sqrt(np.mean(np.sum(path**2, axis=-1), axis=-1))
-    bound = distance_bound(R[0], lr, rho, 0.3, 1.0, steps, sigma)
+    bound = distance_bound(R[0], lr, rho, 0.3, 1.0, steps, noisy.sigma(lam.size))
     return Comparison("distance to the minimum under noise (bound)", bound, R)
 
 

@@ -90,6 +90,17 @@ def test_distance_bound_in_closed_form():
     assert floor == pytest.approx(L / mu * rho * kappa)
 
 
+def test_bounds_by_hand():
+    """L rho kappa = .6, the floor (.36 + .2 * .9^2) / 1; and .2^2 / 1 + .0625 * 8 * .04 / 2."""
+    noisy = pl_bound(1.0, 0.1, 0.2, 0.5, 2.0, 2, sigma=0.3, kappa=1.5)
+    np.testing.assert_allclose(noisy, np.array([1, 0.95, 0.9025]) + 0.522)
+    clean = pl_bound(1.0, 0.1, 0.2, 0.5, 2.0, 2, kappa=1.5)
+    np.testing.assert_allclose(clean, np.array([1, 0.95, 0.9025]) + 0.36)
+    assert descent_threshold(0.25, 0.2, 2.0) == pytest.approx(0.2)
+    assert sam_floor(0.25, 0.2, 0.5, 2.0) == pytest.approx(0.05)
+    assert distance_bound(2.0, 0.1, 0.2, 0.5, 2.0, 1, 3.0)[1] == pytest.approx(3.7**0.5 + 0.04)
+
+
 def test_distance_under_noise():
     assert np.max(measure_noisy_distance().ratio[1:]) < 0.99
     assert np.max(measure_noisy_distance(sigma=0.02).ratio[1:]) < 0.99
