@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -139,7 +140,7 @@ def run(step: Step, trip: Sequence[tuple[Vector | None, Gradient]]) -> list[Reco
     return records
 
 
-def answer(function: Callable, *args, **kwargs):
+def answer(function: Callable, *args, **kwargs) -> Any:
     """Call somebody else's code; whatever it raises becomes `Unusable`, with the line at fault."""
     try:
         return function(*args, **kwargs)

@@ -37,6 +37,7 @@ def m_sharpness(case: Case, draw) -> None:
     A, b = [positive(draw, n) for _ in range(k)], [entries(draw, n) for _ in range(k)]
     sizes = np.array([draw(st.integers(1, 4)) for _ in range(k)], dtype=float)
     p, g = sizes / sizes.sum(), [A[i] * w - b[i] for i in range(k)]
+    assume(all(np.any(x) for x in g))
     gradients = [problems.quadratic(A[i], b[i]) for i in range(k)]
     full = sum(p[i] * g[i] for i in range(k))
     units = [g[i] / (length(g[i]) or 1) for i in range(k)]
