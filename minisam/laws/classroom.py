@@ -78,6 +78,27 @@ def differs(name: str, got: Any, want: Any, tolerance: float = 1e-6) -> str | No
     return None
 
 
+def obey(factory: Any, claim: Any, *laws: Any, examples: int = 20, **options: Any) -> None:
+    """Judge ``factory`` by each law in turn and report the first that fails.
+
+    Parameters
+    ----------
+    factory, claim
+        As for every law: ``factory(rho=..., lr=..., ...) -> step``, and what it claims to be.
+    laws
+        Laws of `minisam.laws`, such as ``optimality``.
+
+    Raises
+    ------
+    Mistake
+        With the verdict of the law: what is wrong, and the smallest example found.
+    """
+    for law in laws:
+        verdict = law(factory, claim, examples=examples, **options)
+        if not verdict.ok:
+            raise Mistake(str(verdict)) from None
+
+
 def _fault(claim: Callable[..., str | None], values: dict[str, Any]) -> str | None:
     try:
         return claim(**values)
