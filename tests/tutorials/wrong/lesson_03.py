@@ -106,7 +106,7 @@ def amplitude(lam, rho, lr):
 def amplitude(lam, rho, lr):
     return lr * rho * lam / (1 - lr * lam)
 """,
-            "but should be positive",
+            "raises ZeroDivisionError",
         ),
     ],
 }
