@@ -130,8 +130,8 @@ def ascend(g, rho):
 def never_looks(seed, zero):
     g = to_device(np.random.default_rng(seed).standard_normal(3) * (not zero))
     kind, looked = type(g), []
-    watch = {name: patch.object(kind, name, lambda self, name=name: looked.append(name) or 1) for name in ("__bool__", "__float__")}
-    with watch["__bool__"], watch["__float__"]:
+    spy = lambda name, answer: patch.object(kind, name, lambda self: looked.append(name) or answer)
+    with spy("__bool__", True), spy("__float__", 1.0):
         ascend(g, 0.1)
     return f"your function looks at a value, through {looked[0]}: a GPU would stall" if looked else None
 

@@ -29,6 +29,8 @@
 # | $h$ | the gradient that the update used: $(w - w^+)/\eta$ | $(n,)$ |
 
 # %%
+from textwrap import fill
+
 import matplotlib.pyplot as plt
 import numpy as np
 from hypothesis import strategies as st
@@ -185,7 +187,7 @@ check(convicts_the_guilty)
 # Five implementations. Each is a small diff of a correct one, and each trains. The suspects claim to be:
 
 # %%
-suspects = dict(zip("ABCDE", [BUGS[i] for i in (16, 32, 35, 23, 47)], strict=True))
+suspects = dict(zip("ABCDE", [BUGS[i] for i in (16, 32, 35, 23, 44)], strict=True))
 for letter, bug in suspects.items():
     print(f"{letter} claims to be {bug.claim}")
 
@@ -206,7 +208,7 @@ print(laws.call_trace(suspects["A"].factory, suspects["A"].claim))
 # $$\text{verdict}(\text{suspect}) = \text{fails}. \tag{4}$$
 
 # %%
-crimes = sorted({BUGS[i].breaks for i in (0, 3, 12, 16, 23, 26, 32, 35, 39, 47)})
+crimes = sorted({BUGS[i].breaks for i in (0, 3, 12, 16, 23, 26, 32, 35, 39, 44)})
 for number, crime in enumerate(crimes):
     print(f"{number}: {crime}")
 
@@ -216,7 +218,7 @@ def my_verdicts():
     """Return {letter: (law, crime number)} for all five suspects."""
     ### BEGIN SOLUTION
     crime_of = {letter: crimes.index(bug.breaks) for letter, bug in suspects.items()}
-    law_of = {"A": "L19", "B": "L2", "C": "L15", "D": "L25", "E": "L21"}
+    law_of = {"A": "L19", "B": "L2", "C": "L15", "D": "L25", "E": "L26"}
     return {letter: (law_of[letter], crime_of[letter]) for letter in suspects}
     ### END SOLUTION
 
@@ -228,7 +230,7 @@ def convicts(letter):
     chosen = [law for law in laws.LAWS if law.number == number]
     if not chosen:
         return f"suspect {letter}: {number!r} is not the number of a law"
-    if chosen[0](bug.factory, bug.claim, examples=30).ok:
+    if chosen[0](bug.factory, bug.claim, examples=40).ok:
         return f"suspect {letter} obeys {number}, {chosen[0].name}: it proves nothing"
     if crime is None or crimes[crime] != bug.breaks:
         return f"suspect {letter} is guilty by {number}, but of another crime; look at the counterexample again"
@@ -239,10 +241,10 @@ for letter in suspects:
     check(lambda letter=letter: convicts(letter))
 
 # %%
-numbers = ["L1", "L2", "L3", "L10", "L15", "L19", "L20", "L21", "L24", "L25", "L26"]
+numbers = ["L1", "L2", "L15", "L19", "L21", "L24", "L25", "L26"]
 asked = [law for law in laws.LAWS if law.number in numbers]
 accused = {"honest": (honest_sam, "sam")} | {k: (bug.factory, bug.claim) for k, bug in suspects.items()}
-verdicts = {name: [law(*one, examples=20) for law in asked] for name, one in accused.items()}
+verdicts = {name: [law(*one, examples=25) for law in asked] for name, one in accused.items()}
 
 fig, ax = plt.subplots(figsize=(10, 4), layout="constrained")
 color = {"holds": "#009E73", "convention": "#009E73", "inapplicable": "#EEEEEE", "fails": "#D55E00", "unusable": "#D55E00"}
@@ -252,7 +254,7 @@ for row, (name, line) in enumerate(verdicts.items()):
         if not verdict.ok:
             ax.text(column + 0.46, row + 0.44, "fails", ha="center", va="center", color="white")
 ax.set(xlim=(0, len(asked)), ylim=(len(verdicts), 0), title="Every suspect breaks a law; honest SAM breaks none")
-ax.set_xticks(np.arange(len(asked)) + 0.46, [f"{law.number}\n{law.name.replace(' ', chr(10), 1)}" for law in asked], fontsize=8)
+ax.set_xticks(np.arange(len(asked)) + 0.46, [f"{law.number}\n{fill(law.name, 14)}" for law in asked])
 ax.set_yticks(np.arange(len(verdicts)) + 0.44, [f"{name} ({claim})" for name, (_, claim) in accused.items()])
 ax.tick_params(length=0)
 ax.spines[:].set_visible(False)
@@ -268,8 +270,9 @@ for letter, bug in suspects.items():
 # %% [markdown]
 # ## 8.5 Your turn
 #
-# **Exercise 8.5.** Write a SAM of your own, from a blank cell, that obeys *all* laws, also for gradients of size $10^{-170}$ (whose squares are
-# 0) and in float32 (where the result must be float32).
+# **Exercise 8.5.** Write a SAM of your own, from a blank cell, that obeys *all* laws: also where $g = 0$, for gradients of size $10^{-8}$, and
+# in float32 (where the result must be float32). Can you make it survive a gradient of size $10^{-170}$, whose square is 0? If not, the
+# report will not call it wrong, but it will name the *convention*.
 #
 # $$\varepsilon = \rho\, g / \lVert g\rVert, \qquad w^+ = w - \eta\, \nabla f(w + \varepsilon). \tag{5}$$
 

@@ -28,9 +28,7 @@ def last(*args, **kwargs):
 @pytest.mark.parametrize("rule", RULES, ids=str)
 def test_population_goes_as_its_members_would(data, rule):
     seeds, radii = [3, 3, 8], [0.1, 0.4, 0.4]
-    together = last(
-        NET, data, rule, epochs=2, seed=seeds, rho=radii if rule else None
-    )
+    together = last(NET, data, rule, epochs=2, seed=seeds, rho=radii if rule else None)
     for i, (seed, rho) in enumerate(zip(seeds, radii, strict=True)):
         alone = last(NET, data, rule and ms.PreSAM(rho, rule.objective, rule.constraint),
                      epochs=2, seed=seed)  # fmt: skip
@@ -107,9 +105,7 @@ def test_checkpoint_of_another_method(data, tmp_path):
 
 def test_divergence_names_the_step_and_spares_the_others(data):
     base = ms.SGD(lr=0.1)
-    records = list(
-        lab.train(NET, data, ms.SAM(0.1), base, epochs=3, seed=[0, 0], rho=[0.1, 1e38])
-    )
+    records = list(lab.train(NET, data, ms.SAM(0.1), base, epochs=3, seed=[0, 0], rho=[0.1, 1e38]))
     assert len(records) == 3
     assert [record.diverged.tolist() for record in records] == [[False, True]] * 3
     assert records[-1].finite_steps.tolist() == [records[-1].step, 0]
