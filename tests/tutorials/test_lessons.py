@@ -57,6 +57,8 @@ def test_a_student_version_passes_once_the_solutions_are_put_back(build, source,
     execute(build.put_back(build.student(build.solved(source)), source))
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # as in a notebook
 def test_wrong_answers_are_rejected_in_words(build, source, monkeypatch):
     """Run the lesson here, cell by cell; before each check try every wrong answer for it."""
     monkeypatch.chdir(source.parent)
