@@ -15,7 +15,7 @@ from minisam.backend import check_choice
 from minisam.lab import engines
 from minisam.lab.data import SOURCES, load
 from minisam.lab.statistics import interval
-from minisam.lab.study import (
+from minisam.lab.studies import (
     METHODS,
     TUNING_SEEDS,
     Log,
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     total = len(tuning_runs(methods)) + args.seeds * len(methods)
     try:
         log = Log(args.out / "runs.jsonl", setting)
-    except (FileExistsError, NotADirectoryError, PermissionError) as error:
+    except OSError as error:
         raise ValueError(f"cannot write to {args.out}: {error.strerror}") from error
     with place as engine, tqdm(total=total, unit="run", desc=args.data) as bar:
         outcome = study(

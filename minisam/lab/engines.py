@@ -41,7 +41,7 @@ def _processes(jobs: int, function: Callable, tasks: Iterable) -> Iterator:
 
 
 @contextmanager
-def on_dask(address: str, timeout: float = 10.0) -> Iterator[Engine]:
+def on_dask(address: str, timeout: float = 5.0) -> Iterator[Engine]:
     """The workers of the dask scheduler at ``address``, ``HOST:PORT``.
 
     dask computes the tasks of a killed worker again on another one.
@@ -69,18 +69,18 @@ def on_dask(address: str, timeout: float = 10.0) -> Iterator[Engine]:
 
         def run(function: Callable, tasks: Iterable) -> Iterator[Any]:
             futures = client.map(function, list(tasks), pure=False)
-            for future in as_completed(futures):
+            for future in as_completed(futures, loop=client.loop):
                 yield future.result()
 
         yield Engine(sum(threads.values()), run)
 
 
 def _preflight(client: Any, address: str) -> None:
-    from minisam.lab.study import code_fingerprint
+    from minisam.lab.studies import code_fingerprint
 
     def look():  # a local function travels by value: nothing needs to be imported to receive it
         try:
-            from minisam.lab.study import code_fingerprint
+            from minisam.lab.studies import code_fingerprint
 
             return code_fingerprint()
         except Exception as error:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minisam.lab.statistics import interval
-from minisam.lab.study import DISTANCES, Outcome, Result, Setting
+from minisam.lab.studies import DISTANCES, Outcome, Result, Setting
 from minisam.lab.style import INK, METHOD_COLORS, METHOD_NAMES, MUTED, canvas, label
 
 

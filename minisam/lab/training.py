@@ -12,7 +12,7 @@ import numpy as np
 from minisam import backend
 from minisam.backend import Array, namespace, unit
 from minisam.lab.data import Data, Split
-from minisam.mlp import MLP
+from minisam.mlp import LOSSES, MLP
 from minisam.optimizers import SGD, Adam, AdamW
 from minisam.presam import PreSAM, SharpnessAware, State
 
@@ -186,8 +186,8 @@ def minibatches(seed: int, epoch: int, N: int, batch: int) -> np.ndarray:
 def along(net: MLP, split: Split, w: Array, eps: Array, t: Iterable[float]) -> np.ndarray:
     """Return ``L(w + t eps / ||eps||)`` on ``split`` for every distance in ``t``: (..., len(t))."""
     u = unit(eps)
-    loss = lambda s: fetch(net.loss_and_grad(w + float(s) * u, *split)[0])
-    return np.stack([loss(s) for s in t], axis=-1)
+    loss = lambda w: fetch(LOSSES[net.loss](net(w, split.X), split.y)[0])
+    return np.stack([loss(w + float(s) * u) for s in t], axis=-1)
 
 
 # --- checkpoints -----------------------------------------------------------------------------

@@ -26,7 +26,7 @@ import minisam
 from minisam import backend
 from minisam.lab import engines
 from minisam.lab.data import Data, Split, load
-from minisam.lab.train import along, train
+from minisam.lab.training import along, train
 from minisam.mlp import MLP
 from minisam.optimizers import SGD
 from minisam.presam import ASAM, SAM, FisherSAM, FriendlySAM, InfoSAM, PreSAM, VaSSO
@@ -46,7 +46,7 @@ METHODS: dict[str, tuple[PreSAM | None, tuple[float, ...]]] = {
     "info": (InfoSAM(1.0), RADII),
 }
 TUNING_SEEDS = (1000, 1001)  # no final run has one of these
-DISTANCES = np.linspace(-1, 1, 25)  # ||step|| at which the loss along eps is looked at
+DISTANCES = np.linspace(-1, 1, 17)  # ||step|| at which the loss along eps is looked at
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,15 @@ class Setting:
 
     def build(self) -> tuple[MLP, Data, SGD]:
         """Return the network, the data (on the device of the backend), and the base optimizer."""
-        data = load(self.data, label_noise=self.label_noise)
+        data = _data(self.data, self.label_noise, self.backend)
         net = MLP((data.train.X.shape[1], *self.hidden, 10))
-        base = SGD(self.lr, self.momentum, self.weight_decay)
-        return net, data if self.backend == "numpy" else data.to(library(self.backend)), base
+        return net, data, SGD(self.lr, self.momentum, self.weight_decay)
+
+
+@lru_cache(maxsize=8)
+def _data(name: str, label_noise: float, backend: str) -> Data:
+    data = load(name, label_noise=label_noise)
+    return data if backend == "numpy" else data.to(library(backend))
 
 
 class Run(NamedTuple):
@@ -214,8 +219,8 @@ def study(
     for method in methods:
         backend.check_choice("method", method, METHODS)
     backend.check_between("seeds", seeds, 1)
-    size = population_size(setting)
     tuning = tuning_runs(methods)
+    size = population_size(setting, len(TUNING_SEEDS) * max(len(METHODS[m][1]) for m in methods))
     compute(setting, tuning, log, engine, size, progress)
     scores: dict[str, dict[float, float]] = {method: {} for method in methods}
     for run in tuning:
@@ -260,8 +265,8 @@ def compute(
 
 
 @lru_cache
-def population_size(setting: Setting, largest: int = 16) -> int:
-    """Measure how many runs are best advanced together: 1, 2, 4, ... or ``largest``.
+def population_size(setting: Setting, largest: int) -> int:
+    """Measure how many runs are best advanced together: 1, 2, 4, ..., at most ``largest``.
 
     A few steps of SAM are timed with each size, and the least time per run wins. On NumPy a run
     gives the same result in every population, to the last bit, so this is a matter of speed alone.
@@ -309,7 +314,7 @@ def library(name: str) -> Any:
     return xp
 
 
-_RESULTS_DEPEND_ON = ("data", "study", "train")
+_RESULTS_DEPEND_ON = ("data", "studies", "training")
 
 
 @lru_cache
