@@ -34,19 +34,21 @@ COLUMNS = ("method", "rho", "test accuracy", "+- (95 %)", "train accuracy (noisy
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     default = Setting()
-    parser.formatter_class = argparse.ArgumentDefaultsHelpFormatter
-    parser.add_argument("--data", default=default.data, help=", ".join(SOURCES))
-    parser.add_argument("--label-noise", type=float, default=default.label_noise, metavar="P",
-                        help="share of train and validation labels drawn at random")  # fmt: skip
-    parser.add_argument("--methods", nargs="+", default=list(METHODS), metavar="M", help="which")
-    parser.add_argument("--seeds", type=int, default=5, metavar="N", help="final runs a method")
-    parser.add_argument("--epochs", type=int, default=default.epochs, metavar="N", help="of a run")
-    parser.add_argument("--backend", default=default.backend, help="numpy, cupy (GPU) or torch")
-    parser.add_argument("--jobs", type=int, metavar="N",
-                        help="processes (default: as many as cores; 1 on a GPU)")  # fmt: skip
-    parser.add_argument("--dask", metavar="HOST:PORT", help="compute on this dask cluster instead")
-    parser.add_argument("--out", type=Path, default=Path("compare-out"), metavar="DIR",
-                        help="folder to write to; what it holds already is used")  # fmt: skip
+    add = parser.add_argument
+    add("--data", default=default.data, help=f"{', '.join(SOURCES)} (default: %(default)s)")
+    add("--label-noise", type=float, default=default.label_noise, metavar="P",
+        help="share of train and validation labels drawn at random (default: %(default)s)")
+    add("--methods", nargs="+", default=list(METHODS), metavar="M",
+        help=f"any of: {' '.join(METHODS)} (default: all)")
+    add("--seeds", type=int, default=5, metavar="N", help="runs a method (default: %(default)s)")
+    add("--epochs", type=int, default=default.epochs, metavar="N",
+        help="epochs a run (default: %(default)s)")
+    add("--backend", default=default.backend, help="numpy, cupy (GPU) or torch (default: numpy)")
+    add("--jobs", type=int, metavar="N", help="processes (default: one a core; 1 on a GPU)")
+    add("--dask", metavar="HOST:PORT", help="compute on this dask cluster instead")
+    add("--out", type=Path, default=Path("compare-out"), metavar="DIR",
+        help="folder to write to; runs that it holds already are not computed again "
+        "(default: %(default)s)")  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:

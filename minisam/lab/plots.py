@@ -29,9 +29,11 @@ def accuracy(setting: Setting, outcome: Outcome) -> Any:
     for method, results in _finished(outcome.finals):
         color = METHOD_COLORS[method]
         epochs = results[0]["epoch"]
-        ax.plot(epochs, np.mean(_curves(results, "train"), axis=0), "--", color=color, alpha=0.45,
-                linewidth=1.3)  # fmt: skip
-        ends[method] = _band(ax, epochs, _curves(results, "test"), color)
+        train = np.mean(_curves(results, "train"), axis=0)
+        ax.plot(epochs, train, "--", color=color, alpha=0.45, linewidth=1.3)
+        ends[METHOD_NAMES[method], color] = _band(ax, epochs, _curves(results, "test"), color)
+        if method == "sgd":
+            ends["SGD, training", color] = train[-1]
     ax.set(
         title=f"{_share(setting)} random labels: who memorizes, who learns?",
         xlabel="epoch", ylabel="accuracy", xlim=(0, setting.epochs), ylim=(None, 1.02),
@@ -71,10 +73,10 @@ def alignment(setting: Setting, outcome: Outcome) -> Any:
     """Cosine of eps to the gradient on all training data, over epochs."""
     fig, ax = canvas(9, 5.2)
     finals = {m: results for m, results in outcome.finals.items() if m != "sgd"}
-    ends = {
-        method: _band(ax, results[0]["epoch"], _curves(results, "cosine"), METHOD_COLORS[method])
-        for method, results in _finished(finals)
-    }
+    ends = {}
+    for method, results in _finished(finals):
+        color, cosines = METHOD_COLORS[method], _curves(results, "cosine")
+        ends[METHOD_NAMES[method], color] = _band(ax, results[0]["epoch"], cosines, color)
     ax.axhline(0, color=MUTED, linewidth=1)
     ax.set(title="Does the minibatch know which way is up?", xlabel="epoch",
            ylabel="cosine of eps to the full gradient", xlim=(0, setting.epochs))  # fmt: skip
@@ -87,11 +89,11 @@ def landscape(setting: Setting, outcome: Outcome) -> Any:
     fig, ax = canvas(9, 5.2)
     ends = {}
     for method, results in _finished(outcome.finals):
-        ends[method] = _band(ax, DISTANCES, _curves(results, "along"), METHOD_COLORS[method])
+        color, losses = METHOD_COLORS[method], _curves(results, "along")
+        ends[METHOD_NAMES[method], color] = _band(ax, DISTANCES, losses, color)
     ax.set(title="Sharp or flat? The loss around the trained weights",
            xlabel="distance from the weights, along eps (SGD: along its gradient)",
-           ylabel="training loss", xlim=(DISTANCES[0], DISTANCES[-1]), ylim=(0, None),
-           )  # fmt: skip
+           ylabel="training loss", xlim=(DISTANCES[0], DISTANCES[-1]), ylim=(0, None))  # fmt: skip
     _names(ax, DISTANCES[-1], ends)
     return fig
 
@@ -117,8 +119,10 @@ def _band(ax: Any, x: Any, curves: np.ndarray, color: str) -> float:
     return mean[-1]
 
 
-def _names(ax: Any, x: float, ends: dict[str, float], gap: float = 0.055) -> None:
-    """Write the methods' names right of the curves' ends, pushed apart where they would overlap."""
+def _names(ax: Any, x: float, ends: dict[tuple[str, str], float], gap: float = 0.055) -> None:
+    """Write names right of the curves' ends, {(text, color): y}, apart where they would overlap."""
+    if not ends:
+        return
     low, high = ax.get_ylim()
     step = gap * (high - low)
     names = sorted(ends, key=ends.__getitem__)
@@ -127,9 +131,9 @@ def _names(ax: Any, x: float, ends: dict[str, float], gap: float = 0.055) -> Non
         overlap = np.maximum(step - np.diff(places), 0) / 2
         places[:-1] -= overlap
         places[1:] += overlap
-    places += max(low - places[0], 0) if len(places) else 0
-    for name, y in zip(names, places, strict=True):
-        label(ax, x, y, METHOD_NAMES[name], METHOD_COLORS[name], annotation_clip=False)
+    places += max(low - places[0], 0)
+    for (text, color), y in zip(names, places, strict=True):
+        label(ax, x, y, text, color, annotation_clip=False)
 
 
 def _share(setting: Setting) -> str:

@@ -153,6 +153,13 @@ def test_bad_arguments(args, message, tmp_path, capsys):
     assert error.count("\n") == 1 and message in error
 
 
+@pytest.mark.parametrize("args", [["--seeds", "x"], ["--nonsense"], ["--jobs"]], ids=str)
+def test_unreadable_arguments(args, tmp_path, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        compare(tmp_path, *args)
+    assert capsys.readouterr().err.count("\n") == 1
+
+
 def test_out_is_a_file(tmp_path, capsys):
     (tmp_path / "out").write_text("precious")
     assert compare(tmp_path / "out") == 2
