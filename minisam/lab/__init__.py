@@ -7,14 +7,14 @@
     for record in lab.train(net, data, rule, base, epochs=30, seed=0):
         print(record.epoch, record.test)
 
-Read ``data``, then ``training``, then ``studies``. ``engines`` says where the runs of a study are
+Read ``data``, then ``train``, then ``study``. ``engines`` says where the runs of a study are
 computed, ``plots`` draws what it found, and ``compare`` is the command ``minisam compare``.
 """
 
 from minisam.lab.data import Data, Split, load
 from minisam.lab.statistics import interval
-from minisam.lab.studies import METHODS, Log, Outcome, Run, Setting, perform, study
-from minisam.lab.training import (
+from minisam.lab.study import METHODS, Log, Outcome, Run, Setting, perform, study
+from minisam.lab.train import (
     Checkpoint,
     Record,
     accuracy,

@@ -15,7 +15,7 @@ from minisam.backend import check_choice
 from minisam.lab import engines
 from minisam.lab.data import SOURCES, load
 from minisam.lab.statistics import interval
-from minisam.lab.studies import (
+from minisam.lab.study import (
     METHODS,
     TUNING_SEEDS,
     Log,

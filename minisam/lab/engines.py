@@ -76,11 +76,11 @@ def on_dask(address: str, timeout: float = 5.0) -> Iterator[Engine]:
 
 
 def _preflight(client: Any, address: str) -> None:
-    from minisam.lab.studies import code_fingerprint
+    from minisam.lab.study import code_fingerprint
 
     def look():  # a local function travels by value: nothing needs to be imported to receive it
         try:
-            from minisam.lab.studies import code_fingerprint
+            from minisam.lab.study import code_fingerprint
 
             return code_fingerprint()
         except Exception as error:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minisam.lab.statistics import interval
-from minisam.lab.studies import DISTANCES, Outcome, Result, Setting
+from minisam.lab.study import DISTANCES, Outcome, Result, Setting
 from minisam.lab.style import INK, METHOD_COLORS, METHOD_NAMES, MUTED, canvas, label
 
 
@@ -91,8 +91,8 @@ def landscape(setting: Setting, outcome: Outcome) -> Any:
     for method, results in _finished(outcome.finals):
         color, losses = METHOD_COLORS[method], _curves(results, "along")
         ends[METHOD_NAMES[method], color] = _band(ax, DISTANCES, losses, color)
-    ax.set(title="Sharp or flat? The loss around the trained weights",
-           xlabel="distance from the weights, along eps (SGD: along its gradient)",
+    ax.set(title="What lies around the trained weights?",
+           xlabel="distance from the weights, along eps (SGD: along the gradient)",
            ylabel="training loss", xlim=(DISTANCES[0], DISTANCES[-1]), ylim=(0, None))  # fmt: skip
     _names(ax, DISTANCES[-1], ends)
     return fig

@@ -3,13 +3,15 @@
 import os
 import signal
 import sys
+from importlib import import_module
 
 import pytest
 
 from minisam import SAM, lab
 from minisam.cli import main
-from minisam.lab import engines, studies
+from minisam.lab import engines
 
+study = import_module("minisam.lab.study")  # lab.study is the function in it
 SETTING = lab.Setting(epochs=1)
 
 
@@ -51,10 +53,10 @@ def test_results_are_written_as_they_come(tmp_path):
 @pytest.mark.parametrize("jobs, size", [(1, 1), (1, 4), (1, 16), (8, 16)])
 def test_tasks_are_populations_of_one_method(jobs, size, tmp_path, monkeypatch):
     tasks = []
-    monkeypatch.setattr(studies, "perform", lambda setting, runs: tasks.append(runs) or [])
-    runs = studies.tuning_runs(["sgd", "sam"])
+    monkeypatch.setattr(study, "perform", lambda setting, runs: tasks.append(runs) or [])
+    runs = study.tuning_runs(["sgd", "sam"])
     log = lab.Log(tmp_path / "runs.jsonl", SETTING)
-    studies.compute(SETTING, runs, log, engines.Engine(jobs, map), size, lambda n: None)
+    study.compute(SETTING, runs, log, engines.Engine(jobs, map), size, lambda n: None)
     assert sorted(run for task in tasks for run in task) == sorted(runs)
     assert max(map(len, tasks)) <= min(size, -(-len(runs) // jobs))  # work for every job
     assert all(len({run.method for run in task}) == 1 for task in tasks)
@@ -63,7 +65,7 @@ def test_tasks_are_populations_of_one_method(jobs, size, tmp_path, monkeypatch):
 @pytest.mark.parametrize("size", [1, 3, 18])
 def test_population_size_makes_no_difference(size, tmp_path, monkeypatch):
     monkeypatch.setitem(lab.METHODS, "sam", (SAM(1.0), (0.1, 0.4)))
-    monkeypatch.setattr(studies, "population_size", lambda *args: size)
+    monkeypatch.setattr(study, "population_size", lambda *args: size)
     log = lab.Log(tmp_path / "runs.jsonl", SETTING)
     outcome = lab.study(SETTING, ["sam"], 2, log=log)
     found = {run: {k: v for k, v in r.items() if k != "seconds"} for run, r in log.results.items()}
@@ -75,8 +77,8 @@ FOUND: dict = {}
 
 
 def test_population_size_is_measured():
-    assert studies.population_size(SETTING, 4) in (1, 2, 4)
-    assert studies.population_size(SETTING, 1) == 1
+    assert study.population_size(SETTING, 4) in (1, 2, 4)
+    assert study.population_size(SETTING, 1) == 1
 
 
 class Cluster:
@@ -134,7 +136,7 @@ def test_dask_gives_the_same_numbers(cluster, tmp_path, capsys):
 @pytest.mark.skipif(sys.platform == "win32", reason="kills a process by signal")
 def test_killed_worker_loses_nothing(cluster, tmp_path):
     log = lab.Log(tmp_path / "runs.jsonl", SETTING)
-    runs = studies.tuning_runs(["sam", "vasso"])
+    runs = study.tuning_runs(["sam", "vasso"])
     with engines.on_dask(cluster.scheduler_address) as engine:
         def killing(function, tasks):
             for i, result in enumerate(engine.map(function, tasks)):
@@ -143,6 +145,6 @@ def test_killed_worker_loses_nothing(cluster, tmp_path):
                         os.kill(min(client.run(os.getpid).values()), signal.SIGKILL)
                 yield result
 
-        studies.compute(SETTING, runs, log, engines.Engine(2, killing), 2, lambda n: None)
+        study.compute(SETTING, runs, log, engines.Engine(2, killing), 2, lambda n: None)
     assert log.results.keys() == set(runs)
     assert len((tmp_path / "runs.jsonl").read_text().splitlines()) == 1 + len(runs)

@@ -8,7 +8,7 @@ import pytest
 import minisam as ms
 from minisam import lab
 from minisam.backend import put
-from minisam.lab.training import BASE, minibatches
+from minisam.lab.train import BASE, minibatches
 
 NET = ms.MLP((64, 16, 10))
 RULES = [None, ms.SAM(0.1), ms.ASAM(1.0), ms.FisherSAM(0.1), ms.VaSSO(0.1),

@@ -26,7 +26,7 @@ import minisam
 from minisam import backend
 from minisam.lab import engines
 from minisam.lab.data import Data, Split, load
-from minisam.lab.training import along, train
+from minisam.lab.train import along, train
 from minisam.mlp import MLP
 from minisam.optimizers import SGD
 from minisam.presam import ASAM, SAM, FisherSAM, FriendlySAM, InfoSAM, PreSAM, VaSSO
@@ -46,7 +46,7 @@ METHODS: dict[str, tuple[PreSAM | None, tuple[float, ...]]] = {
     "info": (InfoSAM(1.0), RADII),
 }
 TUNING_SEEDS = (1000, 1001)  # no final run has one of these
-DISTANCES = np.linspace(-1, 1, 17)  # ||step|| at which the loss along eps is looked at
+DISTANCES = np.linspace(-2, 2, 17)  # ||step|| at which the loss along eps is looked at
 
 
 @dataclass(frozen=True)
@@ -314,7 +314,7 @@ def library(name: str) -> Any:
     return xp
 
 
-_RESULTS_DEPEND_ON = ("data", "studies", "training")
+_RESULTS_DEPEND_ON = ("data", "study", "train")
 
 
 @lru_cache
