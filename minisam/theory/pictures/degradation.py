@@ -5,13 +5,13 @@ import numpy as np
 from minisam.backend import put, unit
 from minisam.lab.data import load
 from minisam.lab.degradation import degradation
-from minisam.lab.style import METHOD_COLORS, canvas, label
+from minisam.lab.style import METHOD_COLORS, MUTED, canvas, label
 from minisam.lab.train import fetch, train
 from minisam.mlp import MLP
 from minisam.preconditioners import Diagonal
 from minisam.presam import SAM, PreSAM
 from minisam.theory import Comparison
-from minisam.theory.alignment import alignment
+from minisam.theory.alignment import alignment, noise_weighting_gain
 
 NET, RHO, BATCH, DRAWS, FEW = MLP((64, 32, 10)), 0.1, 64, 100, 10
 NAMES = {"sam": "SAM", "info": "weights of InfoSAM"}
@@ -25,7 +25,7 @@ def gradients(w, X, y):
 def show(xp):
     data, rng = load("digits", label_noise=0.5).to(xp), np.random.default_rng(0)
     X, y = data.train
-    N, epochs, seen = X.shape[0], [], {name: [] for name in NAMES}
+    N, epochs, gains, seen = X.shape[0], [], [], {name: [] for name in NAMES}
     for record in train(NET, data, SAM(RHO), epochs=30, every=5):
         w = record.checkpoint.w
         g = gradients(w, X, y)
@@ -41,6 +41,8 @@ def show(xp):
             share = fetch(lost.ascent).mean() / fetch(lost.possible).mean()
             error = np.std(cosine) / np.sqrt(DRAWS)
             seen[name].append((alignment(d, mu, s), np.mean(cosine), error, share))
+        alive = s > 0  # not of a pixel that is always black
+        gains.append(noise_weighting_gain(mu[alive], s[alive]))
         epochs.append(record.epoch)
 
     fig, (left, right) = canvas(12.5, 5, 1, 2, sharey=True)
@@ -58,6 +60,13 @@ def show(xp):
         label(left, epochs[-1], predicted[-1], text, color, dy=9 if name == "sam" else -9)
         label(right, epochs[-1], share[-1], text, color)
         rows.append(Comparison(f"cosine to the full gradient, {text}", predicted, cosine))
+    helps = np.array(gains) > 0
+    better = [info[1] > sam[1] for info, sam in zip(seen["info"], seen["sam"], strict=True)]
+    rows.append(Comparison("share of epochs where weights help", helps.mean(), np.mean(better)))
+    if helps.any() and not helps.all():
+        turn = (epochs[helps.argmax()] + epochs[helps.argmax() - 1]) / 2
+        left.plot([turn, turn], [0, 0.5], color=MUTED, lw=1, ls=":")
+        label(left, turn, 0.47, "predicted: weights\nhelp from here", MUTED, dx=6)
     left.text(0.03, 0.93, "lines: predicted    dots: measured", transform=left.transAxes)
     left.set(xlabel="epoch", ylabel="cosine of eps to the full gradient", ylim=(0, 0.6),
              xlim=(0, 45), xticks=[0, 10, 20, 30])  # fmt: skip
