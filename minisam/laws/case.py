@@ -62,7 +62,7 @@ class Case:
         if not callable(step):
             raise Unusable(f"factory returns {described(step)}; a function step(w, grad) is wanted")
 
-        def timed(w, grad):
+        def timed(w, grad) -> Any:
             with self.clock.running(), np.errstate(all="ignore"):
                 return step(w, grad)
 

@@ -62,9 +62,8 @@ class Oracle:
         self.calls: list[Call] = [] if calls is None else calls
 
     def __call__(self, w: Vector) -> Vector:
-        point = np.array(
-            w
-        )  # copies: what is done to w or to the answer later cannot reach the record
+        # copies: what is done to w or to the answer later cannot reach the record
+        point = np.array(w)
         answer = np.array(self.gradient(point))
         self.calls.append(Call(self.batch, point, answer.copy()))
         return answer
