@@ -11,7 +11,6 @@
 # ---
 
 # %% [markdown]
-# %% [markdown]
 # # 2 · Flat and sharp
 #
 # **The question.** Training ends somewhere in a landscape of thousands of dimensions. How do you look around

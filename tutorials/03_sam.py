@@ -11,7 +11,6 @@
 # ---
 
 # %% [markdown]
-# %% [markdown]
 # # 3 · Sharpness-aware minimization
 #
 # **The question.** Lesson 2 measured how sharply the loss rises around $w$. How do you *train* for a small rise, when

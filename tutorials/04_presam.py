@@ -11,7 +11,6 @@
 # ---
 
 # %% [markdown]
-# %% [markdown]
 # # 4 · preSAM: one formula
 #
 # **The question.** SAM has two silent assumptions. The ball is *round*, as if a step of 0.1 meant the same for every weight.

@@ -11,7 +11,6 @@
 # ---
 
 # %% [markdown]
-# %% [markdown]
 # # 5 · Noise spoils the ascent: infoSAM
 #
 # **The question.** SAM looks for the worst point around $w$ with a *minibatch* gradient. Its noise turns $\varepsilon$ away from

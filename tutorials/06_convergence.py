@@ -11,7 +11,6 @@
 # ---
 
 # %% [markdown]
-# %% [markdown]
 # # 6 · Does it converge?
 #
 # **The question.** On a bowl, SAM ends in a cycle (lesson 3). On a non-convex, noisy loss, what can be promised? How small does the

@@ -11,7 +11,6 @@
 # ---
 
 # %% [markdown]
-# %% [markdown]
 # # 7 · From a laptop to a GPU
 #
 # **The question.** Your SAM runs on NumPy. What has to change so that the *same lines* run on a GPU? And why is a GPU, or even your own

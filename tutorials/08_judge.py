@@ -11,7 +11,6 @@
 # ---
 
 # %% [markdown]
-# %% [markdown]
 # # 8 · Judge an optimizer
 #
 # **The question.** Somebody hands you an implementation of SAM. It trains, the loss goes down, the accuracy looks good. *Is it SAM?* Wrong

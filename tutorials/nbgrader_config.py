@@ -24,3 +24,5 @@ c.GenerateAssignment.preprocessors = [
     NamedStubs if step is ClearSolutions else step
     for step in GenerateAssignment.preprocessors.default()
 ]
+c.Execute.timeout = 120  # seconds a cell; an endless loop is interrupted, the rest is graded
+c.OverwriteCells.add_missing_cells = True  # a check that a student deleted comes back
