@@ -220,6 +220,20 @@ def test_a_declared_base_is_taken_out():
     np.testing.assert_allclose(got, walk(correct.sam, steps=1), rtol=1e-14)
 
 
+def test_what_is_not_the_bases_stays_visible():
+    """Base: a jump to 3 w. The step adds 0.5 to it: what is judged is w - lr h + 0.5."""
+
+    def base(lr):
+        return lambda w, grad: 3 * w + 0 * grad(w)
+
+    def factory(rho, lr):
+        return lambda w, grad: 3 * w + 0 * grad(w) + 0.5
+
+    w = np.array([1.0, -2.0])
+    out = adapters.relative_to(base, factory)(rho=0.1, lr=0.25)(w, lambda x: 4 * x)
+    np.testing.assert_array_equal(out, w - w + 0.5)
+
+
 def test_a_step_writes_neither_into_its_input_nor_into_earlier_results():
     step = adapters.torch_optimizer(sam)(rho=0.1, lr=0.1)
     w = np.arange(1.0, 5.0)
