@@ -16,13 +16,14 @@ def softmax_cross_entropy(z: Array, y: Array) -> tuple[Array, Array]:
     logit first changes neither and keeps ``exp`` finite for logits of any size.
     """
     xp = namespace(z)
+    batch, k = z.shape[-2:]
     z = z - xp.max(z, axis=-1, keepdims=True)
-    e = xp.exp(z)
-    total = xp.sum(e, axis=-1, keepdims=True)
-    is_label = y[..., None] == xp.arange(z.shape[-1], device=device(z))
-    onehot = xp.astype(is_label, z.dtype)
-    loss = xp.mean(xp.log(total[..., 0]) - xp.sum(onehot * z, axis=-1), axis=-1)
-    return loss, (e / total - onehot) / z.shape[-2]
+    p = xp.exp(z)
+    total = xp.sum(p, axis=-1, keepdims=True)
+    p /= total
+    onehot = xp.astype(y[..., None] == xp.arange(k, device=device(z)), z.dtype)
+    loss = xp.sum(xp.log(total) - xp.vecdot(onehot, z)[..., None], axis=(-2, -1)) / batch
+    return loss, (p - onehot) / batch
 
 
 def squared_error(z: Array, y: Array) -> tuple[Array, Array]:

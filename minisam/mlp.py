@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ CURVATURES = {"softmax": softmax_cross_entropy_curvature, "mse": squared_error_c
 ACTIVATIONS = {
     "relu": (
         lambda xp, z: xp.maximum(z, xp.zeros_like(z)),
-        lambda xp, a, d: xp.where(a > 0, d, xp.zeros_like(d)),
+        lambda xp, a, d: d * xp.astype(a > 0, d.dtype),
     ),
     "tanh": (lambda xp, z: xp.tanh(z), lambda xp, a, d: d * (1 - a * a)),
     "identity": (lambda xp, z: z, lambda xp, a, d: d),
@@ -72,19 +73,20 @@ class MLP:
         backend.check_choice("activation", self.activation, ACTIVATIONS)
         backend.check_choice("loss", self.loss, LOSSES)
 
-    @property
+    @cached_property
     def n(self) -> int:
         """Number of parameters."""
         return sum((p + 1) * q for p, q in zip(self.sizes, self.sizes[1:], strict=False))
 
     def layers(self, w: Array) -> list[tuple[Array, Array]]:
         """Return the views ``(W_l, b_l)`` of ``w``, of shapes (..., p, q) and (..., q)."""
+        xp, lead = namespace(w), w.shape[:-1]
         views, start = [], 0
         for p, q in zip(self.sizes, self.sizes[1:], strict=False):
-            W = w[..., start : start + p * q]
-            b = w[..., start + p * q : start + (p + 1) * q]
-            views.append((namespace(w).reshape(W, (*w.shape[:-1], p, q)), b))
-            start += (p + 1) * q
+            stop = start + p * q
+            W, b = w[..., start:stop], w[..., stop : stop + q]
+            views.append((xp.reshape(W, (*lead, p, q)), b))
+            start = stop + q
         return views
 
     def init(
@@ -158,13 +160,13 @@ class MLP:
         a = self.forward(w, X)
         loss, d = LOSSES[self.loss](a[-1], y)
         g = xp.empty((*loss.shape, self.n), dtype=w.dtype, device=backend.device(w))
-        for l in reversed(range(len(a) - 1)):
-            W, _ = self.layers(w)[l]
-            dW, db = self.layers(g)[l]
-            backend.matmul_into(dW, xp.matrix_transpose(a[l]), d)
-            db[...] = xp.sum(d, axis=-2)
+        ws, gs = self.layers(w), self.layers(g)
+        for l in reversed(range(len(gs))):
+            (W, _), (dW, db) = ws[l], gs[l]
+            backend.write(dW, xp.matmul, a[l].mT, d)
+            backend.write(db, xp.sum, d, axis=-2)
             if l > 0:
-                d = back(xp, a[l], d @ xp.matrix_transpose(W))
+                d = back(xp, a[l], d @ W.mT)
         return loss, g
 
     def hvp(self, w: Array, X: Array, y: Array, v: Array) -> Array:
@@ -231,7 +233,7 @@ class MLP:
                 f"y must have shape (..., {', '.join(map(str, wanted))}), got {tuple(y.shape)}"
             )
         if self.loss == "softmax":
-            if not namespace(y).isdtype(y.dtype, "integral"):
+            if not backend.is_kind(y, "integral"):
                 raise ValueError(f"y must hold integer labels, got dtype {y.dtype}")
             if backend.on_host(y) and (y.min() < 0 or y.max() >= k):
                 raise ValueError(f"y must hold labels 0 ... {k - 1}, got {y.min()} ... {y.max()}")

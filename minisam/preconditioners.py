@@ -216,16 +216,19 @@ class NoiseWeights:
         if state is None:
             return v, Noise(g, namespace(g).zeros_like(g))
         r = g - state.d
-        noise = Noise(state.d + self.theta * r, (1 - self.theta) * (state.v + self.theta * r * r))
-        return v / self._spread(noise.v) ** (self.power / 2), noise
+        step = self.theta * r
+        noise = Noise(state.d + step, (1 - self.theta) * (state.v + step * r))
+        spread = self._spread(noise.v)
+        return v / (spread if self.power == 2 else spread ** (self.power / 2)), noise
 
     def _spread(self, v: Array) -> Array:
         """Return ``v / mean v + delta``, and 1 where that is 0 or nothing is known."""
         xp = namespace(v)
         known = xp.sum(xp.astype(v > 0, v.dtype), axis=-1, keepdims=True)
         mean = xp.sum(v, axis=-1, keepdims=True) / xp.where(known > 0, known, xp.ones_like(known))
-        spread = v / xp.where(mean > 0, mean, xp.ones_like(mean)) + self.delta
-        return xp.where((mean > 0) & (spread > 0), spread, xp.ones_like(v))
+        one = xp.ones_like(mean)
+        spread = v / xp.where(mean > 0, mean, one) + xp.where(mean > 0, self.delta * one, one)
+        return xp.where(spread > 0, spread, one) if self.delta == 0 else spread
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ class PreSAM:
         rho = self.rho if rho is None else override("rho", rho)
         v, state = self.objective.weigh(w, g, g, state)  # D g
         C = self.constraint.at(w, g)
-        return rho * (C @ unit(C.T @ v)), state
+        return C @ unit(C.T @ v, rho), state
 
 
 # The table. Each row one line: rho, objective D, constraint C.

@@ -100,14 +100,14 @@ def test_normal_is_numpys_generator_scaled():
     assert np.abs(B.normal(0, (10_000,)).std() - 1) < 0.04
 
 
-def test_matmul_into_a_view(backend):
+def test_write_into_a_view(backend):
     rng = np.random.default_rng(0)
     A, C = rng.standard_normal((2, 3, 4)), rng.standard_normal((2, 4, 5))
     out = B.namespace(backend.put(A)).zeros(
         (2, 20), dtype=backend.put(A).dtype, device=B.device(backend.put(A))
     )
     view = B.namespace(out).reshape(out[:, 3:18], (2, 3, 5))
-    B.matmul_into(view, backend.put(A), backend.put(C))
+    B.write(view, B.namespace(out).matmul, backend.put(A), backend.put(C))
     expected = backend.host(A).astype("float64") @ backend.host(C)
     assert np.abs(backend.get(view) - expected).max() <= 64 * backend.u
     written = backend.get(out).reshape(2, 20)

@@ -175,7 +175,8 @@ def train(backend, rule, steps=20, activation="tanh"):
 def test_one_seed_is_one_run_on_every_backend(backend, rule):
     reference = train(NUMPY, rule)
     assert unlike(train(backend, rule), reference) <= 1e4 * backend.u
-    if backend.library in ("numpy", "array_api_strict"):  # the same kernels
+    if backend.library == "numpy" or (backend.library == "array_api_strict" and rule is None):
+        # the same kernels; the norm in eps takes a shorter way on the host
         same = NUMPY if backend.dtype == "float64" else NUMPY32
         assert np.array_equal(train(backend, rule), train(same, rule))
 
