@@ -1,0 +1,1 @@
+"""Benchmarks of minisam: ``python -m benchmarks``."""
