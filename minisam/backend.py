@@ -51,7 +51,7 @@ def namespace(*arrays: Array) -> Any:
     if {*map(type, arrays)} == {np.ndarray}:
         return LEAN_NUMPY
     xp = array_api_compat.array_namespace(*arrays)
-    return LEAN_NUMPY if array_api_compat.is_numpy_namespace(xp) else xp
+    return LEAN_NUMPY if any(map(on_host, arrays)) else xp
 
 
 def device(x: Array) -> Any:

@@ -142,7 +142,7 @@ def check_no_look(opt, net=ms.MLP((3, 4, 2), "tanh"), put_rule=None):  # noqa: B
         strict=True,
     ):
         assert isinstance(found, Far)
-        assert np.abs(found.values - expected).max() <= 1e-12
+        np.testing.assert_allclose(found.values, expected, rtol=1e-12, atol=1e-12)
 
 
 @every_row
