@@ -115,12 +115,20 @@ def test_divergence_names_the_step_and_spares_the_others(data):
     assert len(gone) == 1 and gone[0].diverged and 0 < gone[0].finite_steps < gone[0].step
 
 
-@pytest.mark.parametrize("backend", ["torch", "array_api_strict"])
-def test_other_backends(data, backend):
+@pytest.mark.parametrize("backend, device", [
+    ("torch", None),
+    ("array_api_strict", None),
+    ("array_api_strict", "device1"),
+    ("array_api_strict", "no_float64"),
+    pytest.param("cupy", None, marks=pytest.mark.gpu),
+])  # fmt: skip
+def test_other_backends(data, backend, device):
     xp = pytest.importorskip(backend)
-    here = last(NET, data, ms.InfoSAM(0.1), epochs=1, seed=[0, 1], rho=[0.1, 0.2])
-    there = last(NET, data.to(xp), ms.InfoSAM(0.1), epochs=1, seed=[0, 1], rho=[0.1, 0.2])
-    assert type(there.checkpoint.w) is type(put(np.zeros(1), xp))
+    device = device and xp.Device(device)
+    args = {"epochs": 1, "seed": [0, 1], "rho": [0.1, 0.2]}
+    here = last(NET, data, ms.InfoSAM(0.1), **args)
+    there = last(NET, data.to(xp, device), ms.InfoSAM(0.1), **args)
+    assert type(there.checkpoint.w) is type(put(np.zeros(1, "float32"), xp, device))
     for name in NUMBERS:
         np.testing.assert_allclose(getattr(here, name), getattr(there, name), atol=0.02)
 
