@@ -40,6 +40,7 @@ def test_population_goes_as_its_members_would(data, rule):
 def test_against_a_loop_written_out(data):
     X, y = data.train
     w, m, N, T = NET.init(5), 0.0, 1198 // 64, 2 * (1198 // 64)
+    records = list(lab.train(NET, data, ms.SAM(0.1), epochs=2, seed=5))
     for t in range(T):
         order = np.random.default_rng((5, t // N)).permutation(1198)
         batch = order[64 * (t % N) : 64 * (t % N + 1)]
@@ -48,17 +49,19 @@ def test_against_a_loop_written_out(data):
         _, h = NET.loss_and_grad(w + eps, X[batch], y[batch])
         m = 0.9 * m + h + 5e-4 * w
         w = w - 0.1 * (1 + math.cos(math.pi * t / T)) / 2 * m
-    record = last(NET, data, ms.SAM(0.1), epochs=2, seed=5)
-    np.testing.assert_allclose(record.checkpoint.w, w, rtol=1e-3, atol=1e-4)
-    loss, g = NET.loss_and_grad(at, X, y)
-    cosine = eps @ g / np.linalg.norm(eps) / np.linalg.norm(g)
-    np.testing.assert_allclose(record.cosine, cosine, atol=1e-3)
-    np.testing.assert_allclose(record.loss, loss, rtol=1e-3)
-    for name in ("train", "validation", "test"):
-        split = getattr(data, name)
-        right = (NET(w, split.X).argmax(axis=-1) == split.y).mean()
-        assert abs(getattr(record, name) - right) < 0.01
-    assert (record.epoch, record.step) == (2, T)
+        if (t + 1) % N:
+            continue
+        record = records[t // N]
+        assert (record.epoch, record.step) == (t // N + 1, t + 1)
+        np.testing.assert_allclose(record.checkpoint.w, w, rtol=1e-3, atol=1e-4)
+        loss, g = NET.loss_and_grad(at, X, y)
+        cosine = eps @ g / np.linalg.norm(eps) / np.linalg.norm(g)
+        np.testing.assert_allclose(record.cosine, cosine, atol=1e-3)
+        np.testing.assert_allclose(record.loss, loss, rtol=1e-3)
+        for name in ("train", "validation", "test"):
+            split = getattr(data, name)
+            right = (NET(w, split.X).argmax(axis=-1) == split.y).mean()
+            assert abs(getattr(record, name) - right) < 0.01
 
 
 def test_minibatches_visit_all_once():
@@ -113,6 +116,23 @@ def test_divergence_names_the_step_and_spares_the_others(data):
     np.testing.assert_array_equal(records[-1].checkpoint.w[0], alone[-1].checkpoint.w)
     gone = list(lab.train(NET, data, None, ms.SGD(lr=1e4), epochs=3))
     assert len(gone) == 1 and gone[0].diverged and 0 < gone[0].finite_steps < gone[0].step
+
+
+class Hiccup(ms.MLP):
+    """Its loss is inf in the third step, its gradient is not."""
+
+    def loss_and_grad(self, w, X, y):
+        loss, g = super().loss_and_grad(w, X, y)
+        CALLS.append(loss)
+        return (loss if len(CALLS) != 3 else np.float32(np.inf)), g
+
+
+CALLS: list = []
+
+
+def test_a_run_that_recovers_has_diverged(data):
+    (record,) = lab.train(Hiccup((64, 16, 10)), data, epochs=2)
+    assert record.finite_steps == 2 and record.diverged
 
 
 @pytest.mark.parametrize("backend, device", [
