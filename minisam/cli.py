@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import NoReturn
 
 import minisam
+from minisam.backend import reuse_memory
 
 COMMANDS = {
     "compare": ("minisam.lab.compare", "train the SAM family on real data and compare"),
@@ -42,6 +43,7 @@ def main(argv: list[str] | None = None) -> int:
         if argv[:1] == [name]:  # load only the wing that is asked for
             import_module(module).configure(sub)
     args = parser.parse_args(argv)
+    reuse_memory()
     try:
         return import_module(COMMANDS[args.command][0]).run(args)
     except (ValueError, FileNotFoundError) as error:
