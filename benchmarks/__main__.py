@@ -30,6 +30,7 @@ def main() -> int:
     if wrong := set(parts) - set(PARTS):
         parser.error(f"no such part: {', '.join(wrong)}")
     env = {k: v for k, v in os.environ.items() if k not in UNSET}
+    env["TORCHINDUCTOR_COMPILE_THREADS"] = "1"  # no idle compile workers beside the measurement
     if not args.all_cores and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # the parts inherit it
     codes = []

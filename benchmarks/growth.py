@@ -41,7 +41,7 @@ def main(rounds: int) -> None:
         rows.append([name, f"{x[0]} ... {x[-1]}", f"{low:.2f}", f"{high:.2f}"])
         ax.loglog(x, y, "o-")
         ax.loglog(x[-5:], y[-1] * x[-5:] / x[-1], "k:", lw=1)
-        ax.annotate("proportional", (x[-5], y[-1] * x[-5] / x[-1]), ha="right", va="top")
+        ax.annotate("proportional", (x[-5], y[-1] * x[-5] / x[-1]), ha="left", va="top")
         ax.set_xlabel(name)
         ax.set_title(f"grows like {name}$^{{{high:.2f}}}$ at the end", fontsize=10)
         ax.grid(alpha=0.3)

@@ -41,6 +41,7 @@ def main(rounds: int) -> None:
     ax.set_ylabel("times as fast as one run after the other")
     ax.set_ylim(0)
     ax.set_title("Tiny networks gain by training together")
+    ax.spines[["top", "right"]].set_visible(False)
     figure.savefig(FIGURE, dpi=110)
     print(f"\n## S runs together, times as fast as S runs alone, {cores()} core(s)\n")
     print(markdown(["network", *(f"S = {S}" for S in MEMBERS)], rows))
