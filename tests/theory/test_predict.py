@@ -25,6 +25,11 @@ def test_an_unknown_name_gets_the_nearest_one(capsys):
     assert not out and err.count("\n") == 1 and "did you mean 'alignment'" in err
 
 
+def test_an_unknown_backend_is_refused(capsys):
+    assert main(["predict", "edge", "--backend", "cuppy"]) == 2
+    assert "did you mean 'cupy'" in capsys.readouterr().err
+
+
 def test_the_table_is_aligned_and_tells_the_truth():
     rows = [
         Comparison("amplitude", 0.5, 0.25),
