@@ -4,7 +4,12 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minisam.losses import softmax_cross_entropy, squared_error
+from minisam.losses import (
+    softmax_cross_entropy,
+    softmax_cross_entropy_curvature,
+    squared_error,
+    squared_error_curvature,
+)
 from tests.rows import few
 
 shapes = st.tuples(st.integers(1, 3), st.integers(1, 5), st.integers(1, 4))  # (S, batch, k)
@@ -92,3 +97,20 @@ def test_float32_stays_float32():
     for loss, y in ((softmax_cross_entropy, np.array([0, 2])), (squared_error, z)):
         value, d = loss(z, y)
         assert value.dtype == d.dtype == "float32"
+
+
+@few(10)
+@given(seed=seeds, shape=shapes)
+def test_curvatures_are_the_derivatives_derivatives(backend, seed, shape):
+    """Also where logits differ by 1e4 from one example to the next."""
+    rng = np.random.default_rng(seed)
+    z, Rz = backend.host(3 * rng.standard_normal(shape)), backend.host(rng.standard_normal(shape))
+    p = np.exp(z.astype("float64"))
+    p /= p.sum(-1, keepdims=True)
+    expected = p * (Rz - (p * Rz).sum(-1, keepdims=True)) / shape[1]
+    far = z + backend.host(np.where(rng.random(shape[:2]) < 0.5, 1e4, -1e4)[..., None])
+    for logits, slack in ((z, 64), (far, 2e4)):
+        found = softmax_cross_entropy_curvature(backend.put(logits), backend.put(Rz))
+        assert np.abs(backend.get(found) - expected).max() <= 16 * slack * backend.u
+    found = squared_error_curvature(backend.put(z), backend.put(Rz))
+    assert np.abs(backend.get(found) - Rz / shape[1]).max() <= 4 * backend.u

@@ -96,6 +96,17 @@ def test_defaults_are_pytorchs():
     assert ms.AdamW() == ms.AdamW(1e-3, (0.9, 0.999), 1e-8, 1e-2)
 
 
+def test_states_start_at_zero_beside_the_weights(backend):
+    w = backend.put(np.ones((2, 3)))
+    assert ms.SGD(0.1).init(w) is None
+    for base in (ms.Adam(), ms.AdamW()):
+        t, m, v = base.init(w)
+        assert t == 0
+        assert np.array_equal(backend.get(m), np.zeros((2, 3)))
+        assert np.array_equal(backend.get(v), np.zeros((2, 3)))
+    assert np.array_equal(backend.get(ms.SGD(0.1, 0.9).init(w)), np.zeros((2, 3)))
+
+
 @pytest.mark.parametrize(
     "base", [ms.SGD(0.1), ms.SGD(0.1, 0.9, 0.01), ms.Adam(weight_decay=0.1), ms.AdamW()], ids=repr
 )

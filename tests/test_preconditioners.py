@@ -117,6 +117,27 @@ def test_the_parts_of_a_composition_learn_from_the_raw_gradient(backend):
     assert np.array_equal(backend.get(state[1]), backend.get(average))
 
 
+def test_the_parts_of_a_composition_see_weights_and_gradient():
+    class Probe:
+        def __init__(self, factor):
+            self.factor, self.seen = factor, []
+
+        def init(self, w):
+            return self.factor * w[0]
+
+        def weigh(self, w, g, v, state):
+            self.seen = [w, g, v, state]
+            return self.factor * v, state + 1
+
+    outer, inner = Probe(2), Probe(3)
+    w, g, v = np.array([1.0]), np.array([10.0]), np.array([100.0])
+    both = ms.Composed(outer, inner)
+    assert both.init(w) == (2, 3)
+    assert both.weigh(w, g, v, (20, 30)) == (600, (21, 31))
+    assert inner.seen == [1, 10, 100, 30]
+    assert outer.seen == [1, 10, 300, 20]
+
+
 @few(5)
 @given(problem=problems)
 def test_the_noise_is_an_exponentially_weighted_variance(backend, problem):
@@ -140,6 +161,15 @@ def test_noiseless_components(backend):
     eps = run(rule, backend, np.zeros((2, 2, 3)), np.stack([[still, still], [still, loud]]))[1]
     assert unlike(eps[0], still / length(still)) <= 4 * backend.u
     assert unlike(eps[1], loud / length(loud)) <= 4 * backend.u  # v / mean v = 1 on the only one
+
+
+@few(5)
+@given(problem=problems)
+def test_without_any_noise_info_is_sam_bitwise(backend, problem):
+    h, ws, gs = problem.on(backend)
+    constant = np.stack(3 * [gs[0]])
+    eps = run(ms.InfoSAM(h.rho, h.theta, h.delta, h.power), backend, ws, constant)
+    assert np.array_equal(eps, run(ms.SAM(h.rho), backend, ws, constant))
 
 
 def test_wiener_weights_by_hand(backend):

@@ -136,7 +136,7 @@ def test_no_rule_is_the_base_optimizer_with_one_call(backend, base, problem):
         w, state, seen = ms.SharpnessAware(None, base).step(w, grad, state)
         assert len(grad.asked) == 1
         assert np.array_equal(backend.get(w), backend.get(expected))
-        assert np.all(backend.get(seen.eps) == 0)
+        assert np.array_equal(backend.get(seen.eps), 0 * ws[0])
         assert seen.g_perturbed is seen.g
         assert seen.loss_perturbed is seen.loss
 
@@ -199,9 +199,10 @@ def test_a_row_of_ones_own(backend):
 
     class Sign:
         def init(self, w):
-            return 0
+            return 0 * w.ndim
 
         def weigh(self, w, g, v, state):
+            assert w.shape == g.shape == v.shape
             return ms.backend.namespace(v).sign(v), state + 1
 
     class Twice:
@@ -215,6 +216,7 @@ def test_a_row_of_ones_own(backend):
 
     g = np.array([3.0, -0.1, 0.0, 2.0])
     rule = ms.PreSAM(0.5, Sign(), Twice())
+    assert ms.SharpnessAware(rule, ms.SGD(0.1)).init(backend.put(g)) == (0, None)
     eps, state = rule.perturb(backend.put(g), backend.put(g), rule.init(backend.put(g)))
     assert state == 1
     assert unlike(backend.get(eps), 0.5 * 2 * np.sign(g) / np.sqrt(3)) <= 64 * backend.u
