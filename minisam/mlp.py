@@ -179,7 +179,7 @@ class MLP:
             R{dW_l}    = a_{l-1}^T R{d_l} + R{a_{l-1}}^T d_l,   R{db_l} = sum_batch R{d_l}
             R{d_{l-1}} = (R{d_l} W_l^T + d_l V_l^T) phi' + (d_l W_l^T) phi'' R{z_{l-1}}
 
-        (Pearlmutter 1994). It costs about two gradients. Leading axes of ``v`` broadcast against
+        (Pearlmutter 1994). It costs two to three gradients. Leading axes of ``v`` broadcast against
         those of ``w``: ``v`` = identity gives the whole Hessian. For relu it is the Hessian of the
         linear piece that ``w`` lies in.
         """
@@ -194,9 +194,10 @@ class MLP:
         _, back = ACTIVATIONS[self.activation]
         ws, vs = self.layers(w), self.layers(v)
         a = self.forward(w, X)
-        Ra = [xp.zeros_like(X)]
+        Ra: list[Any] = [None]  # R{X} = 0: the data do not move
         for l, ((W, _), (V, c)) in enumerate(zip(ws, vs, strict=True)):
-            Rz = Ra[l] @ W + a[l] @ V + c[..., None, :]
+            Rz = a[l] @ V + c[..., None, :]
+            Rz = Rz + Ra[l] @ W if l > 0 else Rz
             Ra.append(back(xp, a[l + 1], Rz) if l + 1 < len(ws) else Rz)
         loss, d = LOSSES[self.loss](a[-1], y)
         Rd = CURVATURES[self.loss](a[-1], Ra[-1])
@@ -204,9 +205,10 @@ class MLP:
         Hv = xp.empty((*lead, self.n), dtype=w.dtype, device=backend.device(w))
         for l, (RdW, Rdb) in reversed(list(enumerate(self.layers(Hv)))):
             (W, _), (V, _) = ws[l], vs[l]
-            RdW[...] = xp.matrix_transpose(a[l]) @ Rd + xp.matrix_transpose(Ra[l]) @ d
+            RdW[...] = xp.matrix_transpose(a[l]) @ Rd
             Rdb[...] = xp.sum(Rd, axis=-2)
             if l > 0:
+                RdW[...] = RdW + xp.matrix_transpose(Ra[l]) @ d
                 Rd = Rd @ xp.matrix_transpose(W) + d @ xp.matrix_transpose(V)
                 d = d @ xp.matrix_transpose(W)
                 Rd = back(xp, a[l], Rd) + BENDS[self.activation](a[l], Ra[l], d)
