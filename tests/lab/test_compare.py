@@ -87,6 +87,17 @@ def test_rho_is_tuned_on_the_validation_split_alone(once):
     assert ("edge" in rows(once)[1]["note"]) == (best in (min(scores), max(scores)))
 
 
+@pytest.mark.parametrize("scores, edge", [
+    ({0.1: 0.9, 0.2: 0.5, 0.4: 0.3}, True),
+    ({0.1: 0.3, 0.2: 0.5, 0.4: 0.3}, False),
+    ({0.1: 0.3, 0.2: 0.5, 0.4: 0.9}, True),
+    ({0.0: 0.3}, False),
+])  # fmt: skip
+def test_best_on_the_edge_of_the_grid(scores, edge):
+    outcome = lab.Outcome({"sam": scores}, {"sam": max(scores, key=scores.__getitem__)}, {})
+    assert outcome.on_edge("sam") == edge
+
+
 def test_same_numbers_for_every_number_of_jobs(once, tmp_path):
     assert compare(tmp_path, "--jobs", "2") == 0
     assert numbers(tmp_path) == numbers(once)

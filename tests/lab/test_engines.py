@@ -128,7 +128,7 @@ def test_dask_gives_the_same_numbers(cluster, tmp_path, capsys):
     for results in (there, here):
         for result in results.values():
             del result["seconds"]
-    assert there == here and len(here) == 22
+    assert there == here and len(here) == 31
 
 
 @pytest.mark.slow
