@@ -44,7 +44,7 @@ def configure(parser: ArgumentParser) -> None:
     parser.epilog = f"Predictions: {names}."
     parser.add_argument("name", metavar="NAME", help="a prediction, by name or number, or all")
     parser.add_argument(
-        "--out", type=Path, default=Path("predictions"), metavar="DIR",
+        "--out", type=Path, default=Path("predict-out"), metavar="DIR",
         help="folder for the pictures (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
