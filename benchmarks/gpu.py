@@ -43,7 +43,7 @@ def library(name: str):
 
 
 def throughput(xp, device, S: int, width: int, seconds: float = 0.5) -> float:
-    """Return network steps a second: S networks a step, minibatches drawn on the device."""
+    """Return network steps a second, S networks advancing together on one fixed minibatch."""
     problem = peers.Problem((64, width, width, 10), 64)
     net = ms.MLP(problem.sizes)
     X, y = problem.data()

@@ -30,7 +30,8 @@ def interleave(contestants: list[Callable], rounds: int, burst: float = 0.005) -
         return (clock() - start) / times
 
     for call in contestants:
-        call(), call()  # compile, fill caches
+        for _ in range(2):  # compile, fill caches
+            call()
     calls = [
         max(1, round(burst / min(seconds_per_call(call, 1) for _ in range(5))))
         for call in contestants
