@@ -85,6 +85,14 @@ def normal(seed: int, shape: tuple[int, ...], scale: float = 1.0) -> np.ndarray:
     return scale * np.random.default_rng(seed).standard_normal(shape)
 
 
+def _sum_of_squares(u: Array) -> Array:
+    """Return ``sum u^2`` (..., 1), in pieces: BLAS adds in float32, and its error grows with n."""
+    if not on_host(u):
+        return namespace(u).vecdot(u, u)[..., None]
+    pieces = (u[..., i : i + 2**16] for i in range(0, u.shape[-1], 2**16))
+    return np.asarray(sum(np.vecdot(p, p) for p in pieces))[..., None]
+
+
 @np.errstate(over="ignore")
 def _plain_norm(u: Array) -> Array | None:
     """Return ``||u||`` (..., 1) by its plain formula, unless a square may over- or underflow.
@@ -92,7 +100,7 @@ def _plain_norm(u: Array) -> Array | None:
     One pass over the memory instead of three. On the host only: a look may stall a GPU.
     """
     if on_host(u):
-        length = np.sqrt(np.vecdot(u, u))[..., None]
+        length = np.sqrt(_sum_of_squares(u))
         if length.min() > 2.0**-30 and length.max() < 2.0**60:
             return length
     return None
@@ -110,7 +118,7 @@ def _scaled(u: Array) -> tuple[Array, Array, Array]:
         m = np.where(m > 0, np.ldexp(np.ones_like(m), np.frexp(m)[1] - 1), m)
     m = xp.where(m > 0, m, xp.ones_like(m))
     u = u / m
-    return m, u, xp.sqrt(xp.vecdot(u, u))[..., None]
+    return m, u, xp.sqrt(_sum_of_squares(u))
 
 
 def norm(u: Array) -> Array:

@@ -127,3 +127,10 @@ def test_namespace_refuses_a_mixture():
 
 def test_numpy_arrays_are_at_home_together():
     B.check_same_home(a=np.ones(1), b=np.ones(2), c=NUMPY.put(np.ones(3)))
+
+
+def test_norm_of_ten_million_numbers_in_float32():
+    u = np.random.default_rng(0).standard_normal(10**7, dtype="float32")
+    exact = np.sqrt(np.sum(u.astype("float64") ** 2))
+    assert abs(B.norm(u)[0] / exact - 1) <= 8 * 2.0**-24
+    assert abs(np.linalg.norm(B.unit(u).astype("float64")) - 1) <= 8 * 2.0**-24
