@@ -14,20 +14,22 @@
 # # 1 · Backprop by hand
 #
 # **The question.** A network has thousands of weights. How do you get the slope of the loss in *every* one of
-# them for about the price of evaluating the network twice, and how do you know that your answer is right?
+# them for little more than the price of the loss itself, and how do you know that your answer is right?
 #
 # **You will build** a two-layer network out of matrix products, its gradient by the chain rule, and a
-# check that trusts neither. Everything later in the course stands on these forty lines.
+# check that trusts neither. Everything later in the course stands on these few lines.
 #
 # | symbol | meaning | shape |
 # |---|---|---|
+# | $B$; $p, q, k$ | size of the batch; numbers of inputs, hidden units and classes | numbers |
 # | $X$ | a batch of inputs, one per row | $(B, p)$ |
 # | $y$ | integer labels | $(B,)$ |
 # | $w$ | **all** parameters, one flat vector | $(n,)$ |
 # | $W_1, b_1, W_2, b_2$ | weights and biases, views of $w$ | $(p,q), (q,), (q,k), (k,)$ |
-# | $z$ | the outputs (logits) | $(B, k)$ |
-# | $f(w)$ | the loss, one number | |
+# | $h$, $z$ | the hidden units and the outputs (logits) | $(B, q)$, $(B, k)$ |
+# | $f(w)$ | the loss | number |
 # | $g = \nabla f(w)$ | the gradient | $(n,)$ |
+# | $\eta$ | the learning rate | number |
 
 # %%
 import matplotlib.pyplot as plt
@@ -65,7 +67,8 @@ def views_of_w():
     parts = layers(w)
     if len(parts) != 4:
         return f"layers returns {len(parts)} parts, but a two-layer network has 4"
-    for name, part, shape in zip(["W1", "b1", "W2", "b2"], parts, [(p, q), (q,), (q, k), (k,)], strict=True):
+    shapes = [(p, q), (q,), (q, k), (k,)]
+    for name, part, shape in zip(["W1", "b1", "W2", "b2"], parts, shapes, strict=True):
         if part.shape != shape:
             return f"{name} has shape {part.shape}, but should have {shape}"
         if not np.shares_memory(part, w):
@@ -176,7 +179,8 @@ check(slope_of_the_loss, seed=seeds, size=st.sampled_from([1.0, 3.0, 1000.0]))
 # $$\frac{\partial f}{\partial W_2} = h^\top d_2, \qquad \frac{\partial f}{\partial b_2} = \sum_b d_{2,b},
 # \qquad \frac{\partial f}{\partial h} = d_2 W_2^\top, \tag{5}$$
 #
-# and through the kink of $h = \max(0, a)$ only the active units pass anything on,
+# and through the kink of $h = \max(0, a)$ only the active units pass anything on ($\odot$ multiplies entry by
+# entry; $[\,h > 0\,]$ is 1 where $h > 0$, else 0),
 #
 # $$d_1 = \frac{\partial f}{\partial h} \odot [\,h > 0\,]. \tag{6}$$
 #
@@ -210,7 +214,7 @@ def loss_and_grad(w, X, y):
 # $$g_i \approx \frac{f(w + t e_i) - f(w - t e_i)}{2t}, \qquad \text{error } \tfrac{t^2}{6} |f'''| + \frac{u |f|}{t},
 # \tag{7}$$
 #
-# with $u \approx 10^{-16}$ the rounding error of a float. It costs $2n$ evaluations instead of about two: fine for a test.
+# with $u \approx 10^{-16}$ the rounding error of a float. It costs $2n$ evaluations of the loss: fine for a test, hopeless for training.
 #
 # **Exercise 1.5.** Write (7).
 
@@ -276,7 +280,8 @@ for _ in range(600):
     f, g = loss_and_grad(w, X, y)
     w = w - 0.5 * g  # (8)
     losses.append(f)
-print(f"loss {losses[0]:.3f} -> {losses[-1]:.3f}, right on {(forward(w, X)[1].argmax(1) == y).mean():.0%} of the points")
+share = (forward(w, X)[1].argmax(1) == y).mean()
+print(f"loss {losses[0]:.3f} -> {losses[-1]:.3f}, right on {share:.0%} of the points")
 
 smooth = ms.MLP((p, q, k), activation="tanh")  # no kinks: the error is (7)'s alone
 steps = 10.0 ** -np.arange(0, 12.5, 0.5)
@@ -295,22 +300,25 @@ left.loglog(big, errors[2] * (big / steps[2]) ** 2, "--", color="gray")
 left.loglog(small, errors[-1] * steps[-1] / small, "--", color="gray")
 left.text(3e-3, 1e-8, "truncation\n$\\propto t^2$", color="gray")
 left.text(2e-11, 1e-8, "rounding\n$\\propto u/t$", color="gray")
-left.set(xlabel="step $t$", ylabel="relative error of central differences", title="Too large, too small, and just right")
+left.set(xlabel="step $t$", ylabel="relative error of central differences")
+left.set(title="Too large, too small, and just right")
 
 grid = np.stack(np.meshgrid(np.linspace(-2, 3, 200), np.linspace(-1.5, 2, 200)), axis=-1)
 _, z = forward(w, grid.reshape(-1, 2))
-right.contourf(*np.moveaxis(grid, -1, 0), (z[:, 1] - z[:, 0]).reshape(200, 200), [-99, 0, 99], colors=["#CDE4F3", "#FBE0CC"])
+margin = (z[:, 1] - z[:, 0]).reshape(200, 200)
+right.contourf(*np.moveaxis(grid, -1, 0), margin, [-99, 0, 99], colors=["#CDE4F3", "#FBE0CC"])
 right.scatter(*X.T, c=np.where(y, "#D55E00", "#0072B2"), s=12)
 right.set(xticks=[], yticks=[], title=f"Your gradient learned this boundary (loss {losses[-1]:.2f})")
 plt.show()
 best = np.argmin(errors)
-print(f"smallest error {errors[best]:.0e} at t = {steps[best]:.0e}; (7) says near u^(1/3) = {2.0 ** (-53 / 3):.0e}")
+print(f"smallest error {errors[best]:.0e} at t = {steps[best]:.0e}")
+print(f"(7) says near u^(1/3) = {2.0 ** (-53 / 3):.0e}")
 
 # %% [markdown]
 # ## What you have
 #
-# A gradient for the price of about two forward passes, checked against its definition. The library's own
-# `minisam/mlp.py` is the same forty lines for any number of layers. Compare yours with
-# `ms.MLP.loss_and_grad`: each equation has its line.
+# All $n$ slopes for three matrix products more than the two of the loss (count them), checked against the
+# definition of a derivative. The library's `minisam/mlp.py` does the same for any number of layers: compare
+# yours with `ms.MLP.loss_and_grad`, line by line.
 #
 # **Next:** two networks can have the same training loss and live in very different landscapes. Lesson 2 looks around.

@@ -24,7 +24,7 @@
 # |---|---|---|
 # | $w$, $f(w)$, $g = \nabla f(w)$ | weights, training loss, gradient | $(n,)$, number, $(n,)$ |
 # | $H = \nabla^2 f(w)$ | the Hessian: the curvature in every pair of directions | $(n, n)$, never stored |
-# | $v$ | a direction | $(n,)$ |
+# | $v$; $t$ | a direction; a distance along it | $(n,)$; number |
 # | $\lambda_{\max}$ | the largest eigenvalue of $H$, the curvature of the steepest valley wall | number |
 # | $\rho$ | the radius of a ball around $w$ | number |
 
@@ -180,7 +180,8 @@ def sharpness(f, grad, w, rho):
 def rise_of_a_slope(seed, rho):
     a = np.random.default_rng(seed).standard_normal(3)
     want = rho * np.linalg.norm(a)
-    return differs("the sharpness of f(w) = a.w", sharpness(lambda w: a @ w, lambda w: a, np.ones(3), rho), want)
+    got = sharpness(lambda w: a @ w, lambda w: a, np.ones(3), rho)
+    return differs("the sharpness of f(w) = a.w", got, want)
 
 
 def no_larger_than_the_worst(seed, rho):
@@ -283,10 +284,11 @@ gradient = lambda v: net.loss_and_grad(v, X, y)[1]
 accuracy = lambda v, X, y: np.mean(net(v, X).argmax(-1) == y)
 
 tops = [top_eigenvalue(lambda v, u=u: hessian_times(gradient, u, v), rng.standard_normal(net.n)) for u in w]
-print(" rho   train loss  train acc  test acc  lambda_max  sharpness(0.5)")
+print(" rho   train loss  train acc  test acc  lambda_max     |g|  sharpness(0.5)")
 for u, rho, (lam, _) in zip(w, rhos, tops, strict=True):
-    row = loss(u), accuracy(u, X, y), accuracy(u, X_test, y_test), lam, sharpness(loss, gradient, u, 0.5)
-    print("{:4.1f}  {:10.3f}  {:9.3f}  {:8.3f}  {:10.2f}  {:14.4f}".format(rho, *row))
+    row = loss(u), accuracy(u, X, y), accuracy(u, X_test, y_test), lam
+    row += np.linalg.norm(gradient(u)), sharpness(loss, gradient, u, 0.5)
+    print("{:4.1f}  {:10.3f}  {:9.3f}  {:8.3f}  {:10.2f}  {:6.4f}  {:14.4f}".format(rho, *row))
 
 # %% [markdown]
 # And the instrument that can be fooled: one relu network, rescaled by (6). Its function never changes.
@@ -306,31 +308,37 @@ curvatures = [
 fig, (left, middle, right) = plt.subplots(1, 3, figsize=(14, 4.3), layout="constrained")
 t = np.linspace(-2.5, 2.5, 41)
 for i, color in [(0, "#000000"), (4, "#0072B2")]:
-    name = f"SAM, rho = {rhos[i]:.1f}" if rhos[i] else "SGD"
-    left.plot(t, loss_slice(loss, w[i], tops[i][1], t), color=color, lw=2.5)
+    name = rf"SAM, $\rho$ = {rhos[i]:.1f}" if rhos[i] else "SGD"
+    phi = loss_slice(loss, w[i], tops[i][1], t)
+    left.plot(t, phi, color=color, lw=2.5)
     left.plot(t, loss_slice(test_loss, w[i], tops[i][1], t), color=color, ls=":")
-    left.text(0.7, loss_slice(loss, w[i], tops[i][1], np.array([2.3]))[0] - 0.5, name, color=color)
-left.set(xlabel="distance along the sharpest direction", ylabel="loss", title="SGD sits in a ravine, SAM in a bowl")
+    left.text(t[5], phi[5], f"  {name}", color=color, va="bottom")
+left.set(xlabel="distance along the sharpest direction", ylabel="loss")
+left.set(title="SGD sits in a ravine, SAM in a bowl")
 left.plot([], [], "k-", label="noisy training labels")
 left.plot([], [], "k:", label="test")
-left.legend(loc="upper center")
+left.legend(loc="upper right")
 
 middle.plot(rhos, [lam for lam, _ in tops], "o-", color="#D55E00")
-middle.set(xlabel="radius rho used in training", title="Larger ball, flatter end, better test accuracy")
-middle.set_ylabel("lambda_max", color="#D55E00")
+middle.set(xlabel=r"radius $\rho$ used in training", title="Larger ball, flatter end, better test accuracy")
+middle.set_ylabel(r"$\lambda_{\max}$", color="#D55E00")
 other = middle.twinx()
 other.plot(rhos, [accuracy(u, X_test, y_test) for u in w], "s-", color="#009E73")
 other.set_ylabel("test accuracy", color="#009E73")
 
 right.loglog(alphas, curvatures, "o-", color="#CC79A7")
-right.set(xlabel="rescaling alpha", ylabel="lambda_max", title="One function, any curvature you like")
+right.set(xlabel=r"rescaling $\alpha$", ylabel=r"$\lambda_{\max}$")
+right.set(title="One function, any curvature you like")
 plt.show()
 
 # %% [markdown]
 # ## What you have
 #
-# * Flatness, measured. Here the flatter networks are the better ones, and they also *fit the wrong labels less*: look at
-#   both columns of the table before you say which causes which.
+# * Flatness, measured. Measured by $\lambda_{\max}$, the flatter networks are here the better ones. They also *fit the wrong
+#   labels less*: look at both columns of the table before you say which causes which.
+# * Two instruments that do not agree: from one row to the next the last column, (5), goes down and up again while
+#   $\lambda_{\max}$ only falls. (5) contains the slope as well as the curvature, $S_\rho \approx \rho\lVert g\rVert + \dots$, and training with a
+#   large ball does not end at $g = 0$. (It is one run for each row: lesson 5 repeats such runs.)
 # * A warning: (6) changes $\lambda_{\max}$ at will and the function not at all. "Flat" needs a ball whose shape
 #   follows such rescalings. Lesson 4 has one (ASAM).
 # * The library computes $Hv$ exactly, not by differences: `MLP.hvp`.

@@ -87,7 +87,8 @@ def stays_where_it_is_flat():
         return differs("eps at g = 0", ascend(np.zeros(3), 0.1), np.zeros(3))
 
 
-check(none_climbs_higher, seed=seeds, size=st.sampled_from([1e-8, 1e-3, 1.0]), rho=st.sampled_from([0.5, 0.1]))
+radii = st.sampled_from([0.5, 0.1])
+check(none_climbs_higher, seed=seeds, size=st.sampled_from([1e-8, 1e-3, 1.0]), rho=radii)
 check(stays_where_it_is_flat)
 
 # %% [markdown]
@@ -155,7 +156,7 @@ def is_a_sam_step(x, lam, rho, lr):
     return wrong and wrong.replace("should be", "your own sam_step goes to")
 
 
-check(is_a_sam_step, x=st.sampled_from([2.0, -2.0, 0.5]), lam=positive, rho=st.sampled_from([0.5, 0.1]), lr=positive)
+check(is_a_sam_step, x=st.sampled_from([2.0, -2.0, 0.5]), lam=positive, rho=radii, lr=positive)
 
 # %% [markdown]
 # ## 3.4 The two-cycle
@@ -187,7 +188,7 @@ def comes_back_mirrored(lam, rho, product):
     return None
 
 
-check(comes_back_mirrored, lam=positive, rho=st.sampled_from([0.5, 0.1]), product=positive)
+check(comes_back_mirrored, lam=positive, rho=radii, product=positive)
 
 # %% [markdown]
 # ## Write down what you expect
@@ -216,7 +217,7 @@ print(f"the mean of two neighbours is {np.linalg.norm(path[-1] + path[-2]) / 2:.
 # ball (Bartlett, Long & Bousquet 2023). SAM keeps bouncing between the steepest walls of the valley. In a valley whose walls
 # change along its floor, that bouncing pushes it to where they are less steep.
 #
-# Now a real network: digits, 30 % wrong labels, your own `sam_step`.
+# Now a real network: digits, 30 % wrong labels, your own `sam_step`. (One run each, with one radius: lesson 5 repeats such runs.)
 
 # %%
 X, y = load_digits(return_X_y=True)
@@ -241,14 +242,14 @@ for name, radius in [("SGD", 0.0), ("SAM", 1.2)]:
 
 # %%
 fig, (left, middle, right) = plt.subplots(
-    1, 3, figsize=(14, 4.4), layout="constrained", width_ratios=[0.6, 1, 1]
+    1, 3, figsize=(14, 4.4), layout="constrained", width_ratios=[0.75, 1, 1]
 )
 u, v = np.meshgrid(np.linspace(-0.32, 0.32, 100), np.linspace(-0.3, 1, 100))
 left.contour(u, v, (lam[0] * u**2 + lam[1] * v**2) / 2, 12, colors="lightgray")
 left.plot(*path[:60].T, "o-", color="#0072B2", ms=3, lw=0.8)
 left.plot([a, -a], [0, 0], "D", color="#D55E00", ms=9)
 left.text(0, -0.12, "predicted cycle", color="#D55E00", ha="center")
-left.set(xlabel="$x_1$ (sharp)", ylabel="$x_2$ (flat)", title="SAM never reaches the minimum", aspect="equal")
+left.set(xlabel="$x_1$ (sharp)", ylabel="$x_2$ (flat)", title="SAM never comes to rest", aspect="equal")
 
 middle.semilogy(np.abs(path[:120, 0]), color="#0072B2", lw=2)
 middle.semilogy(np.abs(path[:120, 1]), color="#56B4E9", lw=2)

@@ -82,7 +82,8 @@ def none_in_the_ellipsoid_climbs_higher(seed, rho):
     for angle in np.linspace(0, 2 * np.pi, 60):
         e = rho * C * np.array([np.cos(angle), np.sin(angle)])
         if (D * g) @ e > (D * g) @ eps * (1 + 1e-9):
-            return f"<D g, eps> is {(D * g) @ eps:.4g}, but e = {e.round(3)}, in the ellipsoid too, has {(D * g) @ e:.4g}"
+            better = f"e = {e.round(3)}, in the ellipsoid too, has {(D * g) @ e:.4g}"
+            return f"<D g, eps> is {(D * g) @ eps:.4g}, but {better}"
     return None
 
 
@@ -289,7 +290,8 @@ for (name, (D, C, color)), place in reversed(list(zip(cases.items(), places, str
     end = trajectory(lam, D, C, rho, lr, np.array([0.3, 0.2]), 2000)[-2:]
     panels[3].plot(*end.T, "o-", color=color, lw=3, ms=9)
     panels[3].text(*place, name.split(":")[0], color=color, ha="center")
-panels[3].set(xlim=(-0.75, 0.75), ylim=(-0.75, 0.75), aspect="equal", title="the cycles: D turns, C stretches", xlabel="$x_1$ (sharp)", ylabel="$x_2$ (flat)")
+panels[3].set(xlim=(-0.75, 0.75), ylim=(-0.75, 0.75), aspect="equal")
+panels[3].set(xlabel="$x_1$ (sharp)", ylabel="$x_2$ (flat)", title="the cycles: D turns, C stretches")
 plt.show()
 
 # %% [markdown]

@@ -139,7 +139,8 @@ def each_row_for_itself(seed):
     g = np.random.default_rng(seed).standard_normal((3, 4))
     g[1] = 0
     with np.errstate(all="ignore"):
-        return differs("eps of a population", ascend(g, 0.5), np.array([0.5 * u / max(np.linalg.norm(u), 1e-300) for u in g]))
+        want = np.array([0.5 * u / max(np.linalg.norm(u), 1e-300) for u in g])
+        return differs("eps of a population", ascend(g, 0.5), want)
 
 
 check(never_looks, seed=seeds, zero=st.booleans())
@@ -219,7 +220,8 @@ def like_the_library(seed):
     opt = ms.SharpnessAware(ms.SAM(0.1), ms.SGD(0.1))
     want = opt.step(w, lambda v: net.loss_and_grad(v, X, y), opt.init(w))[0]
     far = sam_step(net, *map(to_device, (w, X, y)), 0.1, 0.1)
-    return differs("the step", sam_step(net, w, X, y, 0.1, 0.1), want) or differs("the step on the other device", get(far), want)
+    here = sam_step(net, w, X, y, 0.1, 0.1)
+    return differs("the step", here, want) or differs("the step on the other device", get(far), want)
 
 
 check(together_as_alone, seed=seeds, examples=20)
@@ -267,7 +269,8 @@ for backend, xp, where in available_backends():
     for label, small in nets.items():
         rates = np.array([runs_per_second(small, S, xp, where) for S in sizes])
         speed[backend, label] = rates / rates[0]
-        print(f"{backend:6s} {label:10s} times faster than one at a time: " + "  ".join(f"S={S}: {r:.1f}" for S, r in zip(sizes, rates / rates[0], strict=True)))
+        row = "  ".join(f"S={S}: {r:.1f}" for S, r in zip(sizes, rates / rates[0], strict=True))
+        print(f"{backend:6s} {label:10s} times faster than one at a time: {row}")
 
 # %%
 fig, ax = plt.subplots(figsize=(8, 4.5), layout="constrained")
@@ -280,7 +283,8 @@ ax.loglog(sizes, sizes, ":", color="gray")
 ax.text(20, 24, "perfect: S for the price of one", color="gray", rotation=38, rotation_mode="anchor")
 ax.axhline(1, color="gray", lw=0.8)
 ran = " and ".join(dict.fromkeys(backend for backend, _ in speed))
-ax.set(xlabel="population size $S$", ylabel="networks per second, relative to $S = 1$", xlim=(0.9, 1500), title=f"Tiny networks gain most (measured on {ran})")
+ax.set(xlabel="population size $S$", ylabel="networks per second, relative to $S = 1$", xlim=(0.9, 1500))
+ax.set(title=f"Tiny networks gain most (measured on {ran})")
 plt.show()
 
 # %% [markdown]

@@ -232,7 +232,8 @@ def convicts(letter):
     if chosen[0](bug.factory, bug.claim, examples=40).ok:
         return f"suspect {letter} obeys {number}, {chosen[0].name}: it proves nothing"
     if crime is None or crimes[crime] != bug.breaks:
-        return f"suspect {letter} is guilty by {number}, but of another crime; look at the counterexample again"
+        again = "look at the counterexample again"
+        return f"suspect {letter} is guilty by {number}, but of another crime; {again}"
     return None
 
 
@@ -246,13 +247,15 @@ accused = {"honest": (honest_sam, "sam")} | {k: (bug.factory, bug.claim) for k, 
 verdicts = {name: [law(*one, examples=25) for law in asked] for name, one in accused.items()}
 
 fig, ax = plt.subplots(figsize=(10, 4), layout="constrained")
-color = {"holds": "#009E73", "convention": "#009E73", "inapplicable": "#EEEEEE", "fails": "#D55E00", "unusable": "#D55E00"}
+color = dict.fromkeys(["holds", "convention"], "#009E73") | {"inapplicable": "#EEEEEE"}
+color |= dict.fromkeys(["fails", "unusable"], "#D55E00")
 for row, (name, line) in enumerate(verdicts.items()):
     for column, verdict in enumerate(line):
         ax.add_patch(plt.Rectangle((column, row), 0.92, 0.88, color=color[verdict.kind]))
         if not verdict.ok:
             ax.text(column + 0.46, row + 0.44, "fails", ha="center", va="center", color="white")
-ax.set(xlim=(0, len(asked)), ylim=(len(verdicts), 0), title="Every suspect breaks a law; honest SAM breaks none")
+ax.set(xlim=(0, len(asked)), ylim=(len(verdicts), 0))
+ax.set(title="Every suspect breaks a law; honest SAM breaks none")
 ax.set_xticks(np.arange(len(asked)) + 0.46, [f"{law.number}\n{fill(law.name, 14)}" for law in asked])
 ax.set_yticks(np.arange(len(verdicts)) + 0.44, [f"{name} ({claim})" for name, (_, claim) in accused.items()])
 ax.tick_params(length=0)
