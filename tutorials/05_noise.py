@@ -158,8 +158,8 @@ def is_the_weighted_variance(seed, steps, theta):
     weights = theta * (1 - theta) ** np.arange(steps)[::-1]
     weights[0] = (1 - theta) ** (steps - 1)
     mean = weights @ gs
-    return differs(f"d after {steps} steps", d, mean) or differs(
-        f"v after {steps} steps", v, weights @ (gs - mean) ** 2, 1e-9
+    return differs(f"d after step {steps}", d, mean) or differs(
+        f"v after step {steps}", v, weights @ (gs - mean) ** 2, 1e-9
     )
 
 

@@ -139,6 +139,9 @@ def uses_up_what_there_is(seed):
 
 
 check(uses_up_what_there_is, seed=seeds)
+### BEGIN HIDDEN TESTS
+assert np.isclose(bound(1.0, 100, 0.1, 0.5, 2.0, 1.0), 2.0)
+### END HIDDEN TESTS
 
 # %% [markdown]
 # ## 6.3 Rates

@@ -226,6 +226,12 @@ def like_the_library(seed):
 
 check(together_as_alone, seed=seeds, examples=20)
 check(like_the_library, seed=seeds, examples=20)
+### BEGIN HIDDEN TESTS
+w0, X0, y0 = np.ones((3, net.n)), np.eye(4), np.array([0, 1, 2, 0])
+opt = ms.SharpnessAware(ms.SAM(0.2), ms.SGD(0.3))
+want = opt.step(w0, lambda v: net.loss_and_grad(v, X0, y0), opt.init(w0))[0]
+assert np.allclose(sam_step(net, w0, X0, y0, 0.2, 0.3), want, atol=1e-12)
+### END HIDDEN TESTS
 
 # %% [markdown]
 # ## Write down what you expect

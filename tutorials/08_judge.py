@@ -176,6 +176,10 @@ def convicts_the_guilty():
 
 check(acquits_the_innocent, seed=seeds, size=st.sampled_from([1.0, 1e-3, 1e-8]))
 check(convicts_the_guilty)
+### BEGIN HIDDEN TESTS
+assert whole_radius(BUGS[3].factory, np.array([3.0, 4.0]), 0.5)
+assert whole_radius(honest_sam, np.array([3.0, 4.0]), 0.5) is None
+### END HIDDEN TESTS
 
 # %% [markdown]
 # Notice *where* the guilty were caught: `norm + 1e-7` is invisible with gradients of size 1. A law is as sharp as the
@@ -298,6 +302,9 @@ def my_sam(rho, lr):
 # %% check="8.5" points=4
 obey(my_sam, "sam", *laws.LAWS, examples=25)
 print(laws.judge(my_sam, "sam", examples=10).summary)
+### BEGIN HIDDEN TESTS
+assert laws.judge(my_sam, "sam", examples=40, seed=1).ok
+### END HIDDEN TESTS
 
 # %% [markdown]
 # ## Take it home

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,10 @@ import numpy as np
 
 class Mistake(AssertionError):
     """An answer is wrong; the message says at which input and in what way."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Let Jupyter show the sentence alone: the way through the check is not the student's."""
+        return [f"Mistake: {self}"]
 
 
 def check(claim: Callable[..., str | None], *, examples: int = 60, **strategies: Any) -> None:
@@ -52,8 +57,10 @@ def check(claim: Callable[..., str | None], *, examples: int = 60, **strategies:
         )(search)
     try:
         search()
+    except NotImplementedError as error:
+        raise NotImplementedError(*error.args) from None  # without Hypothesis' frames and notes
     except BaseException as error:
-        if not found or isinstance(error, KeyboardInterrupt | NotImplementedError):
+        if not found or isinstance(error, KeyboardInterrupt):
             raise
         raise Mistake(_sentence(**found)) from None
 
@@ -73,7 +80,8 @@ def differs(name: str, got: Any, want: Any, tolerance: float = 1e-6) -> str | No
     gap = np.abs(got - want)
     if gap.size and gap.max() > tolerance * max(np.abs(want).max(), 1e-300):
         i = np.unravel_index(gap.argmax(), gap.shape)
-        where = f"{name}[{', '.join(map(str, i))}]" if i else name
+        at = f"[{', '.join(map(str, i))}]" if i else ""
+        where = f"entry {at} of {name}" if at and name.endswith(",") else f"{name}{at}"
         return f"{where} is {got[i]:.6g}, but should be {want[i]:.6g}"
     return None
 
@@ -105,7 +113,10 @@ def _fault(claim: Callable[..., str | None], values: dict[str, Any]) -> str | No
     except NotImplementedError:
         raise
     except Exception as error:
-        return f"your code raises {type(error).__name__}: {error}"
+        frames = traceback.extract_tb(error.__traceback__)
+        cells = [f for f in frames if "ipykernel" in f.filename and f.line]
+        where = f"\n  in: {cells[-1].line}" if cells else ""
+        return f"your code raises {type(error).__name__}: {error}{where}"
 
 
 def _sentence(fault: str, values: dict[str, Any]) -> str:

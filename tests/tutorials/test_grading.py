@@ -1,5 +1,6 @@
 """A teacher's evening: release a lesson, collect three submissions, grade them, read the marks."""
 
+import csv
 import os
 import runpy
 import shutil
@@ -55,17 +56,20 @@ def course(build, tmp_path_factory):
     source.write_text(build.text(build.solved(LESSON)))
     nbgrader(course, "generate_assignment", lesson)
 
-    right = build.put_back(nbformat.read(course / "release" / lesson / source.name, 4), LESSON)
+    copied = nbformat.read(LESSON.with_suffix(".ipynb"), 4)  # by `minisam tutorial 4`
+    released = nbformat.read(course / "release" / lesson / source.name, 4)
+    right = build.put_back(released, LESSON)
     wrong = edited(right, exercise_4_4=WRONG["4.4"][1][0])
     cheat = edited(wrong, check_4_4="pass")
     cheat.cells = [c for c in cheat.cells if grade_id(c) != "check-4-5"]
     next(c for c in cheat.cells if grade_id(c) == "check-4-1").metadata.nbgrader.points = 100
-    submissions = {"right": right, "wrong": wrong, "tampered": cheat}
+    submissions = {"right": build.put_back(copied, LESSON), "wrong": wrong, "tampered": cheat}
     for name, notebook in submissions.items():
         place = course / "submitted" / name / lesson
         place.mkdir(parents=True)
         nbformat.write(notebook, place / source.name)
     nbgrader(course, "autograde", lesson, "--create")
+    nbgrader(course, "export")
     return course
 
 
@@ -102,6 +106,13 @@ def test_a_right_submission_has_full_marks(marks):
 @pytest.mark.parametrize("student", ["wrong", "tampered"])
 def test_a_wrong_answer_costs_its_points_whatever_was_done_to_its_check(marks, student):
     assert marks[student] == marks["right"] | {"4.4": (0, 1)}
+
+
+@pytest.mark.slow
+def test_the_grades_are_exported(course):
+    rows = csv.DictReader((course / "grades.csv").read_text().splitlines())
+    total = {row["student_id"]: (float(row["score"]), float(row["max_score"])) for row in rows}
+    assert total == {"right": (10, 10), "wrong": (9, 10), "tampered": (9, 10)}
 
 
 @pytest.mark.slow

@@ -55,7 +55,7 @@ def update(d, v, g, theta):
     r = g - d
     return d + theta * r, (1 - theta) * (v + theta * r**2)
 """,
-            "d after 1 steps",
+            "d after step 1",
         ),
         (  # the last residual alone
             """
