@@ -243,7 +243,7 @@ def same_function(seed, alpha):
     v = rescale(net, w, alpha)
     if alpha != 1 and np.array_equal(v, w):
         return "nothing was rescaled"
-    return differs("an output of the rescaled network", net(v, X), net(w, X), 1e-9)
+    return differs("the outputs of the rescaled network", net(v, X), net(w, X), 1e-9)
 
 
 check(same_function, seed=seeds, alpha=st.sampled_from([1.0, 2.0, 0.5, 10.0]))
@@ -311,12 +311,12 @@ curvatures = [
 # %%
 fig, (left, middle, right) = plt.subplots(1, 3, figsize=(14, 4.3), layout="constrained")
 t = np.linspace(-2.5, 2.5, 41)
-for i, color in [(0, "#000000"), (4, "#0072B2")]:
+for i, color, place in [(0, "#000000", (-1.6, 4.6)), (4, "#0072B2", (-2.5, 0.85))]:
     name = rf"SAM, $\rho$ = {rhos[i]:.1f}" if rhos[i] else "SGD"
     phi = loss_slice(loss, w[i], tops[i][1], t)
     left.plot(t, phi, color=color, lw=2.5)
     left.plot(t, loss_slice(test_loss, w[i], tops[i][1], t), color=color, ls=":")
-    left.text(t[5], phi[5], f"  {name}", color=color, va="bottom")
+    left.text(*place, name, color=color)
 left.set(xlabel="distance along the sharpest direction", ylabel="loss")
 left.set(title="SGD sits in a ravine, SAM in a bowl")
 left.plot([], [], "k-", label="noisy training labels")

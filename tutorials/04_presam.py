@@ -21,10 +21,11 @@
 #
 # | symbol | meaning | shape |
 # |---|---|---|
-# | $g$ | minibatch gradient at $w$ | $(n,)$ |
+# | $w$, $g$ | weights, minibatch gradient at $w$ | $(n,)$ |
 # | $D$ | *objective preconditioner*: which direction do we trust? | here diagonal, stored as $(n,)$ |
 # | $C$ | *constraint preconditioner*: which shape has the ball? | here diagonal, positive, stored as $(n,)$ |
 # | $\rho$ | radius | number |
+# | $\eta$, $\theta$ | settings of single methods (`eta`, `theta`), see (3) to (5) | numbers |
 # | $\varepsilon$ | the perturbation | $(n,)$ |
 
 # %%
@@ -210,8 +211,11 @@ check(same_perturbation, seed=seeds, rho=radii)
 # a two-cycle along the sharpest direction. With diagonal $D$ and $C$ on a bowl with curvatures $\lambda_k$ it ends along the
 # axis
 #
-# $$k = \arg\max_k \frac{d_k c_k^2 \lambda_k^2}{2 - \eta\lambda_k} \quad\text{with amplitude}\quad
-# a = \frac{\eta\rho\, c_k \lambda_k}{2 - \eta\lambda_k}. \tag{7}$$
+# $$k = \arg\max_k \frac{d_k c_k^2 \lambda_k^2}{2 - \mathrm{lr}\,\lambda_k} \quad\text{with amplitude}\quad
+# a = \frac{\mathrm{lr}\,\rho\, c_k \lambda_k}{2 - \mathrm{lr}\,\lambda_k}, \tag{7}$$
+#
+# where $d_k$ and $c_k$ are the entries of $D$ and $C$, and lr is the learning rate ($\eta$ in lesson 3; in this lesson $\eta$ is taken).
+#
 #
 # $D$ is in the first formula only: **the objective chooses the direction, the constraint also sets the amplitude.**
 #

@@ -21,6 +21,7 @@
 #
 # | symbol | meaning | shape |
 # |---|---|---|
+# | $w$, $\varepsilon$, $\rho$ | weights, perturbation, radius of the ball | $(n,)$, $(n,)$, number |
 # | $\mu = \nabla f(w)$ | the true (full-batch) gradient, the *signal* | $(n,)$ |
 # | $g = \mu + \xi$ | a minibatch gradient | $(n,)$ |
 # | $s_i$ | standard deviation of the noise $\xi_i$ | $(n,)$ |
@@ -131,7 +132,7 @@ check(no_better_weights, seed=seeds)
 #
 # $$r = g_t - d_{t-1}, \qquad d_t = d_{t-1} + \theta r, \qquad v_t = (1-\theta)(v_{t-1} + \theta r^2), \tag{3}$$
 #
-# with $d_0 = g_0$ and $v_0 = 0$. This $v_t$ is *exactly* the weighted sample variance $\sum_k \omega_k (g_k - d_t)^2$ of the gradients seen,
+# with $d_0 = g_0$, $v_0 = 0$, and $\theta$ the weight of the newest gradient. This $v_t$ is *exactly* the weighted sample variance $\sum_k \omega_k (g_k - d_t)^2$ of the gradients seen,
 # with weights that fade by $1-\theta$ per step. If $\mu$ and $s$ do not change, its mean is a known multiple of $s^2$.
 #
 # (Here $d_t$ is the average of lesson 4, not a weight.)

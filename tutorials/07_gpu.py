@@ -25,8 +25,9 @@
 # | symbol | meaning | shape |
 # |---|---|---|
 # | `xp` | the library of an array: `numpy`, `cupy`, `torch`, ... | a module |
-# | $w$ | weights of one network, or of $S$ networks | $(n,)$ or $(S, n)$ |
+# | $w$, $f$, $g = \nabla f(w)$ | weights of one network, or of $S$ networks; loss; gradient | $(n,)$ or $(S, n)$; $f$: $(S,)$ |
 # | $S$ | size of the *population*: networks trained together | number |
+# | $\varepsilon$, $\rho$, $\eta$ | perturbation, radius, learning rate (`lr`) | shape of $w$, numbers |
 
 # %%
 import time

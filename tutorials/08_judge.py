@@ -24,6 +24,7 @@
 # | `grad` | gradient function of one minibatch, $w \mapsto g$ | $(n,) \to (n,)$ |
 # | `step(w, grad)` | one step of the optimizer on trial: the next $w$ | $(n,)$ |
 # | `factory(rho, lr, ...)` | makes a fresh `step` | |
+# | $\rho$, $\eta$ | radius, learning rate (`lr`) | numbers |
 # | $\varepsilon$ | the perturbation: second point asked for minus $w$ | $(n,)$ |
 # | $h$ | the gradient that the update used: $(w - w^+)/\eta$ | $(n,)$ |
 
@@ -33,7 +34,9 @@ from textwrap import fill
 import matplotlib.pyplot as plt
 import numpy as np
 from hypothesis import strategies as st
+from sklearn.datasets import load_digits
 
+import minisam as ms
 from minisam import laws
 from minisam.laws.bugs import BUGS
 from minisam.laws.classroom import check, differs, obey
@@ -187,7 +190,7 @@ assert whole_radius(honest_sam, np.array([3.0, 4.0]), 0.5) is None
 #
 # ## 8.4 The hunt
 #
-# Five implementations. Each is a small diff of a correct one, and each trains. The suspects claim to be:
+# Five implementations, each a small diff of a correct one. The suspects claim to be:
 
 # %%
 suspects = dict(zip("ABCDE", [BUGS[i] for i in (16, 32, 35, 23, 44)], strict=True))
@@ -197,8 +200,24 @@ for letter, bug in suspects.items():
 # %% [markdown]
 # ## Write down what you expect
 #
-# Train a network with each: would you notice anything in the loss curve? Write down a guess for each suspect from its claim alone. Then
-# interrogate them. One question looks like this (no peeking at `bug.source`):
+# The next cell trains a network with each, beside an honest SAM. Would you notice anything in the loss or in the test accuracy? Write it
+# down, and a guess for each suspect from its claim alone.
+
+# %%
+X, y = load_digits(return_X_y=True)
+X = X / 16 - 0.3
+net = ms.MLP((64, 16, 10), activation="tanh")
+for name, factory in {"honest": honest_sam, **{k: bug.factory for k, bug in suspects.items()}}.items():
+    step, w, batches = factory(rho=0.2, lr=0.3), net.init(0, dtype="float64"), np.random.default_rng(0)
+    for _ in range(400):
+        b = batches.integers(0, 1000, 50)
+        w = step(w, lambda v: net.loss_and_grad(v, X[b], y[b])[1])
+    loss, _ = net.loss_and_grad(w, X[:1000], y[:1000])
+    right = (net(w, X[1000:]).argmax(1) == y[1000:]).mean()
+    print(f"{name:6s}  training loss {loss:.4f}   right on the test set {right:.1%}")
+
+# %% [markdown]
+# No curve tells them apart. So interrogate them. One question looks like this (no peeking at `bug.source`):
 
 # %%
 print(laws.call_trace(suspects["A"].factory, suspects["A"].claim))

@@ -81,7 +81,7 @@ def differs(name: str, got: Any, want: Any, tolerance: float = 1e-6) -> str | No
     if gap.size and gap.max() > tolerance * max(np.abs(want).max(), 1e-300):
         i = np.unravel_index(gap.argmax(), gap.shape)
         at = f"[{', '.join(map(str, i))}]" if i else ""
-        where = f"entry {at} of {name}" if at and name.endswith(",") else f"{name}{at}"
+        where = f"entry {at} of {name}" if at and " " in name else f"{name}{at}"
         return f"{where} is {got[i]:.6g}, but should be {want[i]:.6g}"
     return None
 

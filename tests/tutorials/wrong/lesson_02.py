@@ -7,7 +7,7 @@ WRONG = {
 def hessian_times(grad, w, v, t=1e-4):
     return (grad(w + t * v) - grad(w - t * v)) / t
 """,
-            "H v[",
+            "of H v is",
         ),
         (  # one-sided, exact on a quadratic
             """
@@ -113,7 +113,7 @@ def rescale(net, w, alpha):
     W2 /= alpha
     return w
 """,
-            "an output of the rescaled network",
+            "the outputs of the rescaled network",
         ),
         (  # all of the second layer
             """
@@ -126,7 +126,7 @@ def rescale(net, w, alpha):
     b2 /= alpha
     return w
 """,
-            "an output of the rescaled network",
+            "the outputs of the rescaled network",
         ),
         (  # new arrays instead of views
             """

@@ -88,21 +88,21 @@ def average(d, g, theta):
 def equivalent_radius(g, C, rho):
     return rho * norm(C * g) / norm(C**2 * g)
 """,
-            "eps by the objective[",
+            "of eps by the objective is",
         ),
         (  # the same radius
             """
 def equivalent_radius(g, C, rho):
     return rho
 """,
-            "eps by the objective[",
+            "of eps by the objective is",
         ),
         (  # the gradient's norm below
             """
 def equivalent_radius(g, C, rho):
     return rho * norm(C * g) / norm(g)
 """,
-            "eps by the objective[",
+            "of eps by the objective is",
         ),
     ],
     "4.5": [
