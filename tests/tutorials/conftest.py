@@ -12,7 +12,7 @@ SOURCES = sorted(TUTORIALS.glob("[0-9][0-9]_*.py"))
 @pytest.fixture(scope="session")
 def build():
     """The module ``tutorials/build.py``."""
-    pytest.importorskip("jupytext", reason="needs the extra `tutorials`")
+    pytest.importorskip("jupytext", reason="needs the extra `teach`")
     spec = importlib.util.spec_from_file_location("build", TUTORIALS / "build.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

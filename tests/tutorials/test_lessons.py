@@ -13,7 +13,7 @@ from minisam.laws.classroom import Mistake
 
 WRONG = Path(__file__).parent / "wrong"
 
-nbclient = pytest.importorskip("nbclient", reason="needs the extra `tutorials`")
+nbclient = pytest.importorskip("nbclient", reason="needs the extra `teach`")
 
 
 @pytest.fixture
