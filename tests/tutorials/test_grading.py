@@ -16,6 +16,11 @@ nbformat = pytest.importorskip("nbformat")
 TUTORIALS = Path(__file__).parents[2] / "tutorials"
 LESSON = TUTORIALS / "04_presam.py"  # the lightest: it trains nothing
 WRONG = runpy.run_path(str(Path(__file__).parent / "wrong" / "lesson_04.py"))["WRONG"]
+UPCAST = """
+def average(d, g, theta):
+    g = np.array(g, dtype=float)
+    return g if d is None else (1 - theta) * d + theta * g
+"""  # the student's check finds no fault; all laws together do: float32 comes out as float64
 POINTS = {"4.1": 3, "4.2": 2, "4.3": 2, "4.4": 1, "4.5": 2}
 
 
@@ -59,11 +64,11 @@ def course(build, tmp_path_factory):
     copied = nbformat.read(LESSON.with_suffix(".ipynb"), 4)  # by `minisam tutorial 4`
     released = nbformat.read(course / "release" / lesson / source.name, 4)
     right = build.put_back(released, LESSON)
-    wrong = edited(right, exercise_4_4=WRONG["4.4"][1][0])
-    cheat = edited(wrong, check_4_4="pass")
+    subtle = edited(right, exercise_4_3=UPCAST, exercise_4_4=WRONG["4.4"][1][0])
+    cheat = edited(right, exercise_4_4=WRONG["4.4"][1][0], check_4_4="pass")
     cheat.cells = [c for c in cheat.cells if grade_id(c) != "check-4-5"]
     next(c for c in cheat.cells if grade_id(c) == "check-4-1").metadata.nbgrader.points = 100
-    submissions = {"right": build.put_back(copied, LESSON), "wrong": wrong, "tampered": cheat}
+    submissions = {"right": build.put_back(copied, LESSON), "wrong": subtle, "tampered": cheat}
     for name, notebook in submissions.items():
         place = course / "submitted" / name / lesson
         place.mkdir(parents=True)
@@ -103,16 +108,32 @@ def test_a_right_submission_has_full_marks(marks):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("student", ["wrong", "tampered"])
-def test_a_wrong_answer_costs_its_points_whatever_was_done_to_its_check(marks, student):
-    assert marks[student] == marks["right"] | {"4.4": (0, 1)}
+def test_wrong_answers_cost_their_points_and_no_others(marks):
+    assert marks["wrong"] == marks["right"] | {"4.3": (0, 2), "4.4": (0, 1)}
+
+
+@pytest.mark.slow
+def test_tampering_with_a_check_saves_no_points(marks):
+    assert marks["tampered"] == marks["right"] | {"4.4": (0, 1)}
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # as in a notebook
+def test_what_the_hidden_tests_caught_passes_the_visible_check(build):
+    student = build.put_back(build.student(build.solved(LESSON)), LESSON)
+    names: dict = {"__name__": "__main__"}
+    for cell in edited(student, exercise_4_3=UPCAST).cells:
+        if cell.cell_type == "code":
+            exec(cell.source, names)
+        if grade_id(cell) == "check-4-3":
+            break
 
 
 @pytest.mark.slow
 def test_the_grades_are_exported(course):
     rows = csv.DictReader((course / "grades.csv").read_text().splitlines())
     total = {row["student_id"]: (float(row["score"]), float(row["max_score"])) for row in rows}
-    assert total == {"right": (10, 10), "wrong": (9, 10), "tampered": (9, 10)}
+    assert total == {"right": (10, 10), "wrong": (7, 10), "tampered": (9, 10)}
 
 
 @pytest.mark.slow
