@@ -40,6 +40,8 @@ def degradation(full: Callable[[Array], tuple[Array, Array]], w: Array, eps: Arr
         ``seen.eps`` of a training step (at the w that the step started from).
     """
     xp = namespace(w, eps)
+    if eps.shape != w.shape:
+        raise ValueError(f"eps must have the shape of w, {tuple(w.shape)}, got {tuple(eps.shape)}")
     loss, g = full(w)
     achieved, _ = full(w + eps)
     best, _ = full(w + norm(eps) * unit(g))

@@ -16,7 +16,17 @@ from collections.abc import Callable
 
 import numpy as np
 
-from minisam.backend import Array, device, get, namespace, norm, put, unit
+from minisam.backend import (
+    Array,
+    check_acts_on,
+    check_between,
+    device,
+    get,
+    namespace,
+    norm,
+    put,
+    unit,
+)
 
 Hvp = Callable[[Array], Array]
 Grad = Callable[[Array], tuple[Array, Array]]
@@ -27,9 +37,15 @@ def _like(x: np.ndarray, w: Array) -> Array:
     return put(x, namespace(w), device(w), str(w.dtype).rsplit(".", 1)[-1])
 
 
+def _size(w: Array) -> int:
+    if len(w.shape) != 1:
+        raise ValueError(f"w must be one vector of weights, (n,); got shape {tuple(w.shape)}")
+    return w.shape[0]
+
+
 def dense_hessian(hvp: Hvp, w: Array) -> np.ndarray:
     """The Hessian as an (n, n) host array, for small n: ``hvp`` of the identity, in one call."""
-    return get(hvp(_like(np.eye(w.shape[-1]), w)))
+    return get(hvp(_like(np.eye(_size(w)), w)))
 
 
 def top_eigenvalues(
@@ -58,7 +74,7 @@ def top_eigenvalues(
     """
     from scipy.sparse.linalg import LinearOperator, eigsh
 
-    n = w.shape[-1]
+    n = _size(w)
     lead = {"LA": lambda x: -x, "SA": lambda x: x, "LM": lambda x: -np.abs(x)}
     if not 1 <= k <= n:
         raise ValueError(f"k must be 1 to {n}, the number of weights; got {k}")
@@ -84,7 +100,7 @@ def trace(hvp: Hvp, w: Array, samples: int = 100, seed: int = 0) -> tuple[float,
     """
     if samples < 2:
         raise ValueError(f"samples must be at least 2, for a standard error; got {samples}")
-    signs = np.random.default_rng(seed).choice([-1.0, 1.0], (samples, w.shape[-1]))
+    signs = np.random.default_rng(seed).choice([-1.0, 1.0], (samples, _size(w)))
     values = [np.dot(z, get(hvp(_like(z, w)))) for z in signs]
     return float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(samples))
 
@@ -113,12 +129,12 @@ def worst_case(
     Source: Foret et al. 2021. On a convex loss every step climbs, as <C g, z+ - z> >= 0 for a
     projected ascent step.
     """
-    if not rho >= 0:
-        raise ValueError(f"rho must be a number >= 0; got {rho}")
+    check_between("rho", rho, 0)
     if steps < 1:
         raise ValueError(f"steps must be at least 1; got {steps}")
     xp = namespace(w)
     C = xp.ones_like(w) if constraint is None else constraint
+    check_acts_on(w, constraint=C)
     start, g = grad(w)
     z, highest = xp.zeros_like(w), None
     for _ in range(steps):
@@ -138,6 +154,7 @@ def adaptive_sharpness(
     weights up by 2 in one layer, down by 2 in the next), as C becomes |T| C. Source: Kwon et al.
     2021.
     """
+    check_between("eta", eta, 0)
     return worst_case(grad, w, rho, steps, abs(w) + eta)
 
 

@@ -21,6 +21,7 @@ from minisam.preconditioners import Averaged, Composed, NoiseWeights
 from minisam.presam import SAM, InfoSAM, PreSAM, VaSSO
 from minisam.theory.averages import degrees_of_freedom, gradients, steady_variance
 from minisam.theory.comparison import Comparison
+from minisam.theory.problems import check_range
 
 
 def alignment(d, mu, s):
@@ -124,6 +125,7 @@ def collapse(p):
     spread out, 1 a single parameter. ``|z|^-2p`` has a tail of index 1/(2p) < 1, so that a few
     terms carry the whole sum (participation ratio of a stable law).
     """
+    check_range("p", p, 0.5)
     return 1 - 1 / (2 * p)
 
 

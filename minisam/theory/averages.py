@@ -15,6 +15,7 @@ import numpy as np
 from minisam.optimizers import Adam
 from minisam.presam import InfoSAM, VaSSO
 from minisam.theory.comparison import Comparison
+from minisam.theory.problems import check_range
 
 
 class Moments(NamedTuple):
@@ -26,6 +27,7 @@ class Moments(NamedTuple):
 
 def steady_variance(theta):
     """Return phi = theta / (2 - theta), the limit of Var d_t / s^2 whatever the first step."""
+    check_range("theta", theta, 0, 1)
     return theta / (2 - theta)
 
 
@@ -70,10 +72,11 @@ def innovation(before: Moments, mu, s):
 def drifting(theta, delta, s) -> tuple[Any, Any]:
     """Return the limits of the bias of d and of ``E (g_t - d_{t-1})^2``, mu moving delta a step.
 
-    bias ``-delta (1 - theta) / theta``, innovation ``2 s^2 / (2 - theta) + delta^2 / theta^2``:
+    bias ``-delta (1 - theta) / theta``, innovation ``s^2 (1 + phi) + delta^2 / theta^2``:
     a moving gradient looks like noise. Derived here: the average lags by (1 - theta) / theta steps.
     """
-    return -delta * (1 - theta) / theta, 2 * s**2 / (2 - theta) + (delta / theta) ** 2
+    noise = s**2 * (1 + steady_variance(theta))
+    return -delta * (1 - theta) / theta, noise + (delta / theta) ** 2
 
 
 def weight_sum(theta, t, k):
@@ -82,6 +85,7 @@ def weight_sum(theta, t, k):
     The weights are ``a^t, theta a^(t-1), ..., theta a, theta``, so
     ``q_k = a^(kt) + theta^k (1 - a^(kt)) / (1 - a^k)``; q_2 = Var d_t / s^2.
     """
+    check_range("theta", theta, 0, 1)
     a = 1 - theta
     return a ** (k * t) + theta**k * (1 - a ** (k * t)) / (1 - a**k)
 

@@ -34,7 +34,7 @@ from minisam.presam import (
 )
 from minisam.theory.comparison import Comparison
 from minisam.theory.noisy import Additive, GemanMcClure, two_functions
-from minisam.theory.problems import DiagonalQuadratic, check_step
+from minisam.theory.problems import DiagonalQuadratic, check_range, check_step
 from minisam.theory.trajectory import trajectory
 
 # --- one step: E f(x+) - f(x) is at most ... ---------------------------------------------------
@@ -71,20 +71,26 @@ def second_step(G, lr, r, L, sigma):
 # --- T steps, by summing ----------------------------------------------------------------------
 
 
+def _check(delta0, lr, r, L, sigma, most):
+    check_step(lr, L, most)
+    for name, value in (("delta0", delta0), ("r", r), ("sigma", sigma)):
+        check_range(name, value, 0)
+
+
 def usual_bound(delta0, T, lr, r, L, sigma):
     """Return the sum of `usual_step`; needs lr < 2 / (3L).
 
     Its term ``L r^2 / (2 lr)`` is an artefact: with lr ~ T^(-1/2) and r ~ T^(-1/4) it stays for
     ever, where the gradient shrinks.
     """
-    check_step(lr, L, 2 / 3)
+    _check(delta0, lr, r, L, sigma, 2 / 3)
     top = delta0 / (lr * T) + L * r**2 / (2 * lr) + L * lr * (sigma**2 + (L * r) ** 2)
     return top / (1 - 1.5 * L * lr)
 
 
 def bound_1(delta0, T, lr, r, L, sigma):
     """Return ``2 delta0 / (lr T) + L^2 r^2 + L lr (sigma + L r)^2``, for lr <= 1/L."""
-    check_step(lr, L, 1)
+    _check(delta0, lr, r, L, sigma, 1)
     return 2 * delta0 / (lr * T) + (L * r) ** 2 + L * lr * (sigma + L * r) ** 2
 
 
@@ -95,7 +101,7 @@ def bound_2(delta0, T, lr, r, L, sigma):
     ``a M - b sqrt(M) <= R`` (Jensen). At r = 0 it is attained: `measure_attained`. For the rate
     T^(-1/2), lr ~ T^(-1/2) and r ~ T^(-1/4) are enough.
     """
-    check_step(lr, L, 2)
+    _check(delta0, lr, r, L, sigma, 2)
     a, b = 1 - L * lr / 2, L * r * (1 + L * lr)
     R = delta0 / (lr * T) + L * lr / 2 * ((L * r) ** 2 + (sigma + L * r) ** 2)
     return ((b + np.sqrt(b**2 + 4 * a * R)) / (2 * a)) ** 2

@@ -18,7 +18,7 @@ from minisam.presam import PreSAM, SharpnessAware
 from minisam.theory.comparison import Comparison
 from minisam.theory.noisy import Additive
 from minisam.theory.preconditioned_cycle import score
-from minisam.theory.problems import Array, SharpValley, column
+from minisam.theory.problems import Array, SharpValley, check_step, column
 from minisam.theory.trajectory import trajectory
 
 ONE_WALL = SharpValley((1.5,), (0.7,))
@@ -30,8 +30,9 @@ def drift(lr: Any, rho: Any, lam: Any, slope: Any, c: Any = 1.0) -> Any:
     ``slope`` is the derivative of lam along the valley, and c the entry of C *across* it. To
     leading order in rho. Proof idea: on the two-cycle the point where SAM looks is
     ``a + rho c = 2 rho c / (2 - lr lam)`` away from the floor, and f has the derivative
-    ``slope y^2 / 2`` there.
+    ``slope y^2 / 2`` there. Raises ValueError where lr lam > 2.
     """
+    check_step(lr, lam, 2)
     return -lr / 2 * (2 * rho * c / (2 - lr * lam)) ** 2 * slope
 
 
@@ -42,7 +43,8 @@ def settling_point(
 
     ``d_1 c_1^2 lam_1^2 / (2 - lr lam_1) = d_2 c_2^2 lam_2^2 / (2 - lr lam_2)``. On either side one
     wall's cycle wins and pushes b back. For plain SAM that makes the curvatures equal; with D the
-    point moves, so D changes *which* curvature is penalised.
+    point moves, so D changes *which* curvature is penalised. Raises ValueError if there is no such
+    b ``between`` the two ends.
     """
     from scipy.optimize import root_scalar
 
@@ -50,6 +52,8 @@ def settling_point(
         first, second = score(lr, valley.walls(np.asarray(b)), c, d)
         return first - second
 
+    if not lead(between[0]) * lead(between[1]) <= 0:
+        raise ValueError(f"the walls' scores are equal nowhere between b = {between}")
     return root_scalar(lead, bracket=between).root
 
 

@@ -16,7 +16,7 @@ from minisam.backend import norm
 from minisam.optimizers import SGD
 from minisam.presam import SAM, SharpnessAware
 from minisam.theory.comparison import Comparison
-from minisam.theory.problems import ProductValley
+from minisam.theory.problems import ProductValley, check_range
 from minisam.theory.trajectory import trajectory
 
 
@@ -30,6 +30,7 @@ def sam_edge(g_norm: Any, lr: Any, rho: Any) -> Any:
     edge; on SAM's two-cycle lam equals it. Proof idea: x+ = x - lr lam (x + rho sign x) = -x with
     ||g|| = lam |x| is ``lr lam (1 + rho lam / ||g||) = 2``; solve for lam.
     """
+    check_range("rho", rho, 0)
     return 4 / lr / (1 + np.sqrt(1 + 8 * rho / (lr * g_norm)))
 
 

@@ -23,7 +23,7 @@ from minisam.optimizers import SGD
 from minisam.preconditioners import Diagonal
 from minisam.presam import PreSAM, SharpnessAware
 from minisam.theory.comparison import Comparison
-from minisam.theory.problems import Array, Quadratic, apply, check_step, column
+from minisam.theory.problems import Array, Quadratic, check_range, check_step, column
 from minisam.theory.trajectory import trajectory
 
 
@@ -32,6 +32,9 @@ class GrowingBall:
     """The constraint ``C = (l + (1 - l) ||g||) I``."""
 
     l: Any
+
+    def __post_init__(self):
+        check_range("l", self.l, 0, 1)
 
     def at(self, w: Array, g: Array) -> Diagonal:
         return Diagonal(self.l + (1 - self.l) * norm(g))
@@ -44,14 +47,15 @@ def UnifiedSAM(rho: float, l: Any) -> PreSAM:
 
 def curvature(lam: Any, rho: Any, l: Any) -> Any:
     """Return ``lam (1 + rho (1 - l) lam)``: the linear part of the step, as gradient descent's."""
+    check_range("l", l, 0, 1)
     return lam * (1 + rho * (1 - l) * lam)
 
 
 def largest_lr(lam: Any, rho: Any, l: Any) -> Any:
     """Return ``2 / (lam (1 + rho (1 - l) lam))``, beyond which the run diverges; lam = lam_1.
 
-    Only SAM itself, l = 1, keeps gradient descent's 2 / lam. Proof idea: `lyapunov` is bounded
-    below iff lr is smaller; far out the kick is negligible.
+    Only SAM itself, l = 1, keeps gradient descent's 2 / lam. Proof idea: far out
+    the kick is negligible.
     """
     return 2 / curvature(lam, rho, l)
 
@@ -61,7 +65,7 @@ def amplitude(lr: Any, rho: Any, l: Any, lam: Any) -> Any:
 
     It attracts for every lr below `largest_lr`. l = 1 is SAM's two-cycle; at l = 0 the cycle
     has shrunk to the minimum, so unnormalised SAM alone converges. Proof idea: x+ = -x along e_1;
-    among such cycles `lyapunov` is lowest at lam_1.
+    it is the two-cycle of `as_presam`.
 
     Raises
     ------
@@ -87,29 +91,14 @@ def rate(lr: Any, rho: Any, l: Any, lam: Array) -> Array:
     return np.max(np.abs(1 - lr * c - kick), axis=-1)
 
 
-def lyapunov(y: Array, A: Array, lr: Any, rho: Any, l: Any) -> Array:
-    """Return J(y), which every step decreases, at ``y_t = (-1)^t x_t``, (...).
+def as_presam(A: Array, rho: Any, l: Any) -> tuple[Array, Array]:
+    """Return (B, C): on 1/2 x^T A x this row takes the steps of preSAM with C on 1/2 x^T B x.
 
-    ``J(y) = 1/2 y^T (2 I - lr B) y - lr rho l ||A y||``, ``B = A + rho (1 - l) A^2``. Each step
-    obeys ``J(y+) - J(y) <= -(lr/2) p^T B p``, p = y - y+, for any lr: y is unit-step gradient
-    descent on J, the norm term is concave and the rest is an exact quadratic.
+    ``B = A + rho (1 - l) A^2``, ``C = B^{-1} A``, and the radius is rho l. So `two_cycle.lyapunov`
+    at B, C decreases at every step, and `preconditioned_cycle` knows where that ends.
     """
-    g = apply(A, y)
-    By = g + column(rho * (1 - l)) * apply(A, g)
-    return np.sum(y * (2 * y - column(lr) * By), axis=-1) / 2 - lr * rho * l * norm(g)[..., 0]
-
-
-def lyapunov_violation(path: Array, A: Array, lr: Any, rho: Any, l: Any) -> Array:
-    """Return how far each step of a run breaks that decrease, (steps, ...): at most rounding.
-
-    ``J(y+) - J(y) + (lr/2) p^T B p``, relative to the size of its terms.
-    """
-    y = (-1.0) ** np.arange(len(path)).reshape(-1, *[1] * (path.ndim - 1)) * path
-    J, p = lyapunov(y, A, lr, rho, l), y[:-1] - y[1:]
-    g = apply(A, p)
-    gain = np.sum(p * (g + column(rho * (1 - l)) * apply(A, g)), axis=-1)
-    scale = np.abs(J[1:]) + np.abs(J[:-1]) + np.sum(p * p, axis=-1) + np.finfo(float).tiny
-    return (J[1:] - J[:-1] + lr / 2 * gain) / scale
+    B = A + column(column(rho * (1 - l))) * A @ A
+    return B, np.linalg.solve(B, A)
 
 
 def run_family(A: Array, lr: Any, rho: Any, l: Any, x: Array, steps: int) -> Array:

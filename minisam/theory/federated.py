@@ -22,7 +22,7 @@ from minisam.backend import norm, unit
 from minisam.optimizers import SGD
 from minisam.presam import SAM, SharpnessAware
 from minisam.theory.comparison import Comparison
-from minisam.theory.problems import Array, Quadratic, apply, mT
+from minisam.theory.problems import Array, Quadratic, apply, check_step, mT
 from minisam.theory.trajectory import Oracle, trajectory
 from minisam.theory.two_cycle import cycle_amplitude
 
@@ -50,12 +50,19 @@ def run(opt: Any, x: Array, problem: Quadratic, rounds: int, steps: int) -> Arra
 # --- predicted --------------------------------------------------------------------------------
 
 
+def minimum(A: Array, b: Array) -> Array:
+    """Return the minimiser of the mean loss, ``(sum_k A_k)^{-1} sum_k A_k b_k``, (..., n)."""
+    return _solve(A.mean(-3), apply(A, b).mean(-2))
+
+
 def fedavg_point(A: Array, b: Array, lr: Any, steps: int) -> Array:
     """Return the fixed point of FedAvg, ``(sum_k I - M_k)^{-1} sum_k (I - M_k) b_k``, (..., n).
 
-    ``M_k = (I - lr A_k)^steps``. It is the minimiser of the mean loss for one step only; with more,
-    clients of large curvature lose weight. The round is affine: ``x - b_k -> M_k (x - b_k)``.
+    ``M_k = (I - lr A_k)^steps``. It is the `minimum` for one step only; with more, clients of large
+    curvature lose weight. The round is affine: ``x - b_k -> M_k (x - b_k)``. Raises ValueError
+    where lr times a client's curvature exceeds 2.
     """
+    check_step(lr, np.linalg.eigvalsh(A)[..., -1], 2)
     taken = np.eye(b.shape[-1]) - np.linalg.matrix_power(np.eye(b.shape[-1]) - lr * A, steps)
     return _solve(taken.mean(-3), apply(taken, b).mean(-2))
 
@@ -80,7 +87,7 @@ def fedsam_minimum(A: Array, b: Array, rho: Any, iterations: int = 50) -> Array:
     by Newton's method from the minimiser of the mean loss, which converges while rho is small
     against the distances between clients.
     """
-    x = fedavg_point(A, b, 0.0 * rho + 1.0, 1)
+    x = minimum(A, b)
     for _ in range(iterations):
         h, H = gradient(A, b, rho, x)
         x = x - _solve(H.mean(-3), h.mean(-2))
@@ -93,7 +100,7 @@ def first_shift(A: Array, b: Array, rho: Any) -> Array:
     u_k are the directions of the clients' gradients at the minimiser x* of the mean loss: SAM
     shifts the server towards the clients whose losses are steep.
     """
-    x = fedavg_point(A, b, 1.0, 1)
+    x = minimum(A, b)
     u = unit(apply(A, x[..., None, :] - b))
     return -rho * _solve(A.mean(-3), apply(A, u).mean(-2))
 
@@ -138,7 +145,7 @@ def measure_federated(
     A, b = clients(count, n, seed)
     x, problem = np.zeros(n), Quadratic(A, b)
     end = lambda radius, k: run(SharpnessAware(SAM(radius), SGD(lr)), x, problem, rounds, k)[-1]
-    best = fedavg_point(A, b, 1.0, 1)
+    best = minimum(A, b)
     distance = lambda point: float(np.linalg.norm(point - best))
     far = fedsam_point(A, b, rho, lr, steps)
     return [

@@ -42,6 +42,10 @@ def shards(y: Array, clients: int, each: int, seed: int) -> Array:
 
     ``each = 1`` gives a client about one class. Left-over examples are dropped.
     """
+    if not 1 <= clients * each <= len(y):
+        raise ValueError(
+            f"{clients} clients with {each} shards need as many examples; got {len(y)}"
+        )
     order = np.argsort(y, kind="stable")
     size = len(order) // (clients * each)
     dealt = np.random.default_rng(seed).permutation(clients * each)

@@ -20,7 +20,14 @@ from minisam.preconditioners import Dense
 from minisam.presam import PreSAM, SharpnessAware
 from minisam.theory.comparison import Comparison
 from minisam.theory.noisy import Additive
-from minisam.theory.problems import Array, DiagonalQuadratic, Quadratic, check_step, column
+from minisam.theory.problems import (
+    Array,
+    DiagonalQuadratic,
+    Quadratic,
+    check_range,
+    check_step,
+    column,
+)
 from minisam.theory.trajectory import trajectory
 
 
@@ -46,6 +53,8 @@ def distance_bound(
     floor is (L/mu) rho kappa for lr <= 2 / (mu + L). Proof idea: a gradient step contracts, and
     the gradient at x + eps differs from that at x by at most L ||eps||.
     """
+    check_range("lr", lr, 0)
+    check_range("rho", rho, 0)
     q = contraction(lr, mu, L)
     kick = lr * L * rho * kappa
     return _iterate(lambda R: np.sqrt((q * R) ** 2 + (lr * sigma) ** 2) + kick, R, steps)
@@ -62,6 +71,7 @@ def pl_bound(
     gradient, and std h <= sigma + L rho kappa. Raises ValueError where lr > 1/L.
     """
     check_step(lr, L, 1 + 1e-12)
+    check_range("rho", rho, 0)
     offset = L * rho * kappa
     noise = 0.0 if sigma is None else L * lr * (sigma + offset) ** 2
     floor = (offset**2 + noise) / (2 * mu)

@@ -17,7 +17,7 @@ from minisam.optimizers import SGD
 from minisam.presam import SAM, SharpnessAware
 from minisam.theory.comparison import Comparison
 from minisam.theory.noisy import Additive
-from minisam.theory.problems import DiagonalQuadratic
+from minisam.theory.problems import DiagonalQuadratic, check_range
 from minisam.theory.trajectory import trajectory
 
 
@@ -40,6 +40,7 @@ def mean_inverse_length(n, s):
     Near the minimum SAM is unnormalised SAM with radius rho c. The derivative of unit at xi is
     ``(I - u u^T) / ||xi||``, whose mean is ``(1 - 1/n) E[1/||xi||] I``; n >= 2.
     """
+    check_range("n", n, 2)
     return (1 - 1 / n) * exp(lgamma((n - 1) / 2) - lgamma(n / 2)) / (sqrt(2) * s)
 
 
@@ -49,6 +50,7 @@ def contraction(lr, lam, rho, n, s):
     Also the correlation of successive iterates: positive for small lr, where the noiseless
     two-cycle has -1.
     """
+    check_range("rho", rho, 0)
     return 1 - lr * lam * (1 + rho * lam * mean_inverse_length(n, s))
 
 
@@ -56,11 +58,14 @@ def second_moment(lr, lam, rho, n, s):
     """Return E x_i^2 in the stationary state of SAM, A = lam I, to leading order in ||A x|| / s.
 
     ``lr^2 (s^2 + 2 rho lam E||xi|| / n + rho^2 lam^2 / n) / (1 - m^2)``: the perturbation is
-    parallel to the noise, and so adds to it. rho = 0 is SGD.
+    parallel to the noise, and so adds to it. rho = 0 is SGD. Raises ValueError where |m| > 1: there
+    is no stationary state.
     """
+    m = contraction(lr, lam, rho, n, s)
+    check_range("1 - lr lam (1 + rho c lam)", m, -1, 1)
     length = s * sqrt(2) * exp(lgamma((n + 1) / 2) - lgamma(n / 2))  # E||xi||
     noise = s**2 + 2 * rho * lam * length / n + (rho * lam) ** 2 / n
-    return lr**2 * noise / (1 - contraction(lr, lam, rho, n, s) ** 2)
+    return lr**2 * noise / (1 - m**2)
 
 
 def mean_step(noisy, x, rho, draws, seed):

@@ -2,7 +2,7 @@
 
 f = 1/2 x^T A x with A positive definite, ``eps = rho C C^T D g / ||C^T D g||``. Where plain SAM
 bounces along the sharpest direction, preSAM bounces along the axis of the highest `score`. All of
-this is derived here; the proofs go through `minisam.theory.lyapunov`.
+this is derived here; the proofs go through `minisam.theory.two_cycle.lyapunov`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from minisam.optimizers import SGD
 from minisam.preconditioners import Dense
 from minisam.presam import PreSAM, SharpnessAware
 from minisam.theory.comparison import Comparison
-from minisam.theory.problems import Array, Quadratic, apply, check_step, column, mT
+from minisam.theory.problems import Array, Quadratic, apply, check_range, check_step, column, mT
 from minisam.theory.trajectory import trajectory
 
 
@@ -28,7 +28,9 @@ def score(lr: Any, lam: Array, c: Array | float = 1.0, d: Array | float = 1.0) -
     infoSAM has d = s^(-power): for noise s proportional to lam, power = 2 cancels its preference
     for sharp directions up to 1 / (2 - lr lam), and power = 1 keeps one factor lam.
     Proof idea: the minima of J(y) on the axes are ``-lr^2 rho^2 score / 2``.
+    Raises ValueError where lr lam > 2.
     """
+    check_step(lr, lam, 2)
     return d * c**2 * lam**2 / (2 - lr * lam)
 
 
@@ -76,6 +78,8 @@ def asam_cycle(lr: Any, rho: Any, lam: Any, x_star: Any) -> tuple[Any, Any]:
     Proof idea: x -> x - lr lam ((1 +- rho) x - x*) is linear on each side of x*; solve for the
     2-cycle. At x* = 0 there is none: the step is linear with factor 1 - lr lam (1 + rho).
     """
+    check_range("rho", rho, 0, 1)
+    check_step(lr, lam * (1 + rho), 2)
     scale = lr * lam * rho * x_star / (2 - lr * lam * (1 - rho**2))
     return x_star + scale * (1 - rho), x_star - scale * (1 + rho)
 

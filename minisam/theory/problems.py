@@ -35,6 +35,8 @@ class Problem:
 
 def apply(A: Array, x: Array) -> Array:
     """Return A x over populations: (..., m, n), (..., n) -> (..., m)."""
+    if A.shape[-1] != x.shape[-1]:
+        raise ValueError(f"x must have shape (..., {A.shape[-1]}), got {x.shape}")
     return (A @ x[..., None])[..., 0]
 
 
@@ -53,11 +55,17 @@ def embed(d: Array) -> Array:
     return d[..., None] * np.eye(d.shape[-1])
 
 
+def check_range(name: str, value: Any, low: float, high: float = np.inf) -> None:
+    """Raise ValueError unless ``low <= value <= high`` everywhere: beyond, a formula is wrong."""
+    for extreme in np.min(value), np.max(value):
+        if not low <= extreme <= high:
+            wanted = f"in [{low:g}, {high:g}]" if high < np.inf else f"at least {low:g}"
+            raise ValueError(f"{name} must be {wanted}, got {extreme:g}")
+
+
 def check_step(lr: Any, curvature: Any, most: float) -> None:
-    """Raise ValueError unless ``lr * curvature <= most`` everywhere: beyond, a formula is wrong."""
-    largest = np.max(np.asarray(lr) * curvature)
-    if not largest <= most:
-        raise ValueError(f"lr * curvature must be at most {most:g}, got {largest:g}")
+    """Raise ValueError unless ``0 <= lr * curvature <= most`` everywhere."""
+    check_range("lr * curvature", np.asarray(lr) * curvature, 0, most)
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,7 @@ import numpy as np
 from minisam.optimizers import SGD
 from minisam.presam import SAM, SharpnessAware
 from minisam.theory.comparison import Comparison
-from minisam.theory.problems import Array, ProductValley
+from minisam.theory.problems import Array, ProductValley, check_step
 from minisam.theory.trajectory import trajectory
 
 VALLEY = ProductValley()
@@ -63,9 +63,11 @@ def imbalance_decay(Q: Any, lr: Any, rho: Any) -> Any:
     On the valley ``s^2 = sqrt(Q^2 + 4)``. To leading order in rho. Proof idea: the fast motion
     across the valley is the two-cycle of a quadratic with curvature s^2, which makes
     ``|r'| = 2 rho s / (2 - lr s^2)`` and not just rho s; insert it in `imbalance_factor` and
-    average two steps.
+    average two steps. Raises ValueError where lr s^2 > 2.
     """
-    return 8 * lr * rho**2 / (2 - lr * np.sqrt(Q**2 + 4)) ** 2
+    s2 = np.sqrt(Q**2 + 4)
+    check_step(lr, s2, 2)
+    return 8 * lr * rho**2 / (2 - lr * s2) ** 2
 
 
 def imbalance_path(Q: float, lr: float, rho: float, steps: int) -> Array:
@@ -80,9 +82,10 @@ def measure_valley(
     lr: float = 0.1, rho: float = 0.1, start: Any = (3.0, 0.34), steps: int = 6000, opt: Any = None
 ) -> list[Comparison]:
     """Run SAM from ``start``, near the valley, and compare its slide with the prediction."""
-    opt = opt or SharpnessAware(SAM(0.0), SGD(0.0))
+    opt, start = opt or SharpnessAware(SAM(0.0), SGD(0.0)), np.asarray(start, dtype=float)
+    check_step(lr, start @ start, 2)
     grads = repeat(VALLEY.loss_and_grad, steps)
-    path = trajectory(opt, np.asarray(start, dtype=float), grads, repeat(lr), repeat(rho))
+    path = trajectory(opt, start, grads, repeat(lr), repeat(rho))
     Q = VALLEY.imbalance(path)
     Q = (Q[1:] + Q[:-1]) / 2  # the two-cycle averaged out
     fall_in, half = 200, int(np.argmax(Q[200] / 2 > Q))

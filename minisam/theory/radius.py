@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from minisam.theory.comparison import Comparison
-from minisam.theory.problems import Array, DiagonalQuadratic, SineBowl, check_step
+from minisam.theory.problems import Array, DiagonalQuadratic, SineBowl, check_range, check_step
 from minisam.theory.trajectory import trajectory
 from minisam.theory.two_cycle import PLAIN_SAM
 
@@ -49,6 +49,7 @@ def tracking(lr: Any, rho: Any, lam: Any, beta: Any = 1.0) -> Any:
     nothing: SAM converges like gradient descent. Proof idea: insert
     ``x_t = (-1)^t a beta^t`` into x+ = (1 - lr lam) x - lr lam rho_t sign x.
     """
+    check_range("|1 - lr lam|", np.abs(1 - lr * np.asarray(lam)), 0, beta)
     return lr * lam * rho / (1 + beta - lr * lam)
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from minisam.theory.comparison import Comparison
-from minisam.theory.problems import Array, DiagonalQuadratic, column
+from minisam.theory.problems import Array, DiagonalQuadratic, check_step, column
 from minisam.theory.trajectory import trajectory
 from minisam.theory.two_cycle import PLAIN_SAM, cycle_amplitude
 
@@ -38,15 +38,16 @@ def multiplier(lr: Any, lam: Any, m: Any) -> Any:
     """Return z+ / z for small z on the two-cycle along x: ``1 + lr m - m^2 (2 - lr lam) / lam^2``.
 
     Proof idea: linearise ``z+ = z (1 + lr m - lr rho m^2 / ||g||)`` there. Free of rho: the
-    radius sets the size of the trap, not whether it holds.
+    radius sets the size of the trap, not whether it holds. Raises ValueError where lr lam > 2.
     """
+    check_step(lr, lam, 2)
     return 1 + lr * m - m**2 * (2 - lr * lam) / lam**2
 
 
 def leaves(lr: Any, lam: Any, m: Any) -> Any:
     """Return whether SAM leaves from close to the saddle: ``lr lam (1 + lam / m) > 2``.
 
-    Which is multiplier > 1. Below, the saddle holds: at its two-cycle for \\|multiplier\\| < 1, and
+    Which is multiplier > 1. Below, the saddle holds: at its two-cycle where |multiplier| < 1, and
     wandering otherwise. The linear statement is proved; that starts near the saddle do the same,
     for lr m < 1 and lr lam < 2, is what numerical experiments show. For lr m > 1 most leak out.
     """

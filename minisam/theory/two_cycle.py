@@ -18,7 +18,7 @@ from minisam.backend import norm
 from minisam.optimizers import SGD
 from minisam.presam import SAM, SharpnessAware
 from minisam.theory.comparison import Comparison
-from minisam.theory.problems import Array, Quadratic, apply, check_step, column, mT
+from minisam.theory.problems import Array, Quadratic, apply, check_range, check_step, column, mT
 from minisam.theory.trajectory import trajectory
 
 PLAIN_SAM = SharpnessAware(SAM(rho=0.0), SGD(lr=0.0))  # lr and rho are given step by step
@@ -46,6 +46,7 @@ def cycle_amplitude(lr: Any, rho: Any, lam: Any) -> Any:
         If lr lam > 2 somewhere: SAM diverges.
     """
     check_step(lr, lam, 2)
+    check_range("rho", rho, 0)
     return lr * rho * lam / (2 - lr * lam)
 
 
@@ -60,7 +61,9 @@ def cycle_rate(lr: Any, lam: Array) -> Array:
     ``max(|1 - lr lam_1|, max_{i > 1} |1 - lr lam_i - (2 - lr lam_1) (lam_i / lam_1)^2|)``, below 1
     for 0 < lr lam_1 < 2. Proof idea: along e_1 the kick is constant; across it, linearise M(x) at
     the cycle, where rho / ||A x|| = (2 - lr lam_1) / (lr lam_1^2). ``lr`` is (...) or a number.
+    Raises ValueError where lr lam_1 > 2.
     """
+    check_step(lr, np.max(lam, axis=-1), 2)
     lam = np.sort(lam, axis=-1)[..., ::-1]
     top, rest, lr = lam[..., :1], lam[..., 1:], column(lr)
     modes = np.concatenate([1 - lr * top, 1 - lr * rest - (2 - lr * top) * (rest / top) ** 2], -1)
@@ -120,14 +123,15 @@ def measure_two_cycle(
     """
     problem = Quadratic(A)
     lam, vectors = np.linalg.eigh(A)
+    a = cycle_amplitude(lr, rho, lam[..., -1])
     grads = repeat(problem.loss_and_grad, steps)
     path = trajectory(opt, x, grads, repeat(column(lr)), repeat(column(rho)))
     end, top = path[-1], lam[..., -1]
     along = np.abs(np.sum(end * vectors[..., -1], axis=-1))
     pairs = path[1:] + path[:-1]
     return [
-        Comparison("amplitude", cycle_amplitude(lr, rho, top), norm(end)[..., 0]),
-        Comparison("along the top eigenvector", cycle_amplitude(lr, rho, top), along),
+        Comparison("amplitude", a, norm(end)[..., 0]),
+        Comparison("along the top eigenvector", a, along),
         Comparison("loss floor", cycle_loss(lr, rho, top), problem.loss(end)),
         Comparison(
             "sum of two-point averages (bound)",
@@ -148,5 +152,5 @@ def lyapunov_violation(
     y = sign * path
     J, p = lyapunov(y, A, lr, rho, C, D), y[:-1] - y[1:]
     g = apply(A if D is None else D @ A, p)
-    scale = np.abs(J[1:]) + np.abs(J[:-1]) + np.sum(p * p, axis=-1)
+    scale = np.abs(J[1:]) + np.abs(J[:-1]) + np.sum(p * p, axis=-1) + np.finfo(float).tiny
     return (J[1:] - J[:-1] + lr / 2 * np.sum(p * g, axis=-1)) / scale

@@ -1,6 +1,7 @@
 """What noise costs the ascent, against the closed form on a quadratic and the plain formula."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,6 +48,12 @@ def test_eps_zero_is_legal_and_lengths_are_compared_like_with_like():
     np.testing.assert_allclose(seen.possible, np.sqrt(2) * np.array([5, 1]))
     np.testing.assert_allclose(seen.ascent, [7, -1])
     np.testing.assert_allclose(seen.cosine, [7 / 5 / np.sqrt(2), -1 / np.sqrt(2)])
+
+
+def test_a_perturbation_of_another_shape_is_refused():
+    for wrong in np.ones(3), np.ones((2, 2)):
+        with pytest.raises(ValueError, match=r"eps must have the shape of w, \(2,\), got"):
+            degradation(lambda w: (np.sum(w), w), np.ones(2), wrong)
 
 
 def test_every_backend_measures_the_same_where_its_arrays_live(backend):

@@ -215,7 +215,13 @@ def test_every_backend_measures_the_same(backend):
         (lambda f, w: trace(f, w, 1), "samples must be at least 2"),
         (lambda f, w: worst_case(f, w, -0.1), "rho must be"),
         (lambda f, w: worst_case(f, w, float("nan")), "rho must be"),
+        (lambda f, w: worst_case(f, w, float("inf")), "rho must be"),
         (lambda f, w: worst_case(f, w, 0.1, 0), "steps must be at least 1"),
+        (lambda f, w: worst_case(f, w, 0.1, 1, np.ones(4)), "constraint must have shape"),
+        (lambda f, w: adaptive_sharpness(f, w, 0.1, -1.0), "eta must be"),
+        (lambda f, w: top_eigenvalues(f, w[None]), r"w must be one vector.*got shape \(1, 3\)"),
+        (lambda f, w: trace(f, w[None]), "w must be one vector"),
+        (lambda f, w: dense_hessian(f, w[None]), "w must be one vector"),
         (lambda f, w: m_sharpness(f, w, w[:, None], w, 0.1, 4), "m must be 1 to 3"),
     ],
 )

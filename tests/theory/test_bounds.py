@@ -145,7 +145,7 @@ def test_never_above_the_usual_bound():
 
 def test_bounds_say_for_which_learning_rates_they_hold():
     for total, most in ((usual_bound, "0.666667"), (bound_1, "1"), (bound_2, "2"), (bound, "2")):
-        with pytest.raises(ValueError, match=f"lr .* must be at most {most}, got 2.2"):
+        with pytest.raises(ValueError, match=rf"lr .* must be in \[0, {most}\], got 2.2"):
             total(1.0, 10, 1.1, 0.1, 2.0, 1.0)
 
 

@@ -41,7 +41,7 @@ BUGS = ["C instead of C^2", "norm without C", "squared norm", "descent", "gradie
 @pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid", "ignore:divide")
 def test_bugs_are_seen(bug):
     entries = np.array([2.0, 1.0])
-    with pytest.raises(AssertionError):
+    with pytest.raises((AssertionError, ValueError)):  # ValueError: gone to nan, refused
         drifts(0, broken(bug, C=Diagonal(entries)))
 
 

@@ -12,13 +12,13 @@ from minisam.theory import family, two_cycle
 from minisam.theory.family import (
     UnifiedSAM,
     amplitude,
+    as_presam,
     largest_lr,
-    lyapunov,
-    lyapunov_violation,
     measure_family,
     rate,
     run_family,
 )
+from minisam.theory.preconditioned_cycle import preconditioned_cycle
 
 from .broken import broken
 
@@ -66,9 +66,9 @@ def test_ends_of_the_predictions(seed):
     at = two_cycle.cycle_amplitude(lr, p.rho, top)
     np.testing.assert_allclose(amplitude(lr, p.rho, 1.0, top), at, rtol=1e-12)
     np.testing.assert_allclose(rate(lr, p.rho, 1.0, p.lam), two_cycle.cycle_rate(lr, p.lam))
-    np.testing.assert_allclose(
-        lyapunov(p.x, p.A, lr, p.rho, 1.0), two_cycle.lyapunov(p.x, p.A, lr, p.rho), rtol=1e-9
-    )
+    B, C = as_presam(p.A, p.rho, np.ones(len(top)))
+    np.testing.assert_allclose(B, p.A)
+    np.testing.assert_allclose(C, np.broadcast_to(np.eye(4), C.shape), atol=1e-12)
     factor = two_cycle.unnormalized_factor(lr[:, None], p.rho[:, None], p.lam)
     np.testing.assert_allclose(rate(lr, p.rho, 0.0, p.lam), np.max(abs(factor), -1))
 
@@ -80,7 +80,22 @@ def ends_on_the_cycle(p):
 
 def descends(p):
     path = run_family(p.A, p.lr, p.rho, p.l, p.x, 100)
-    assert np.max(lyapunov_violation(path, p.A, p.lr, p.rho, p.l)) <= 1e-13
+    B, C = as_presam(p.A, p.rho, p.l)
+    assert np.max(two_cycle.lyapunov_violation(path, B, p.lr, p.rho * p.l, C)) <= 1e-13
+
+
+@given(seed=seeds)
+def test_it_is_presam_on_another_quadratic(seed):
+    p = problems(seed)
+    B, C = as_presam(p.A, p.rho, p.l)
+    opt = ms.SharpnessAware(ms.PreSAM(0.0, constraint=ms.Dense(C)), ms.SGD(0.0))
+    lr, rho = p.lr[:, None], (p.rho * p.l)[:, None]
+    expected = opt.step(p.x, ms.theory.Quadratic(B).loss_and_grad, opt.init(p.x), lr, rho)[0]
+    found = run_family(p.A, p.lr, p.rho, p.l, p.x, 1)[1]
+    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-12)
+    v = preconditioned_cycle(p.lr, p.rho * p.l, B, C, np.eye(4))
+    a = amplitude(p.lr, p.rho, p.l, p.lam[:, -1])
+    np.testing.assert_allclose(np.linalg.norm(v, axis=-1), a, rtol=1e-9, atol=1e-12)
 
 
 @settings(max_examples=3)
@@ -123,7 +138,7 @@ def test_bugs_are_seen(bug, monkeypatch):
 def test_diverges_beyond_the_largest_lr(seed):
     p = problems(seed)
     p.lr = 1.05 * largest_lr(p.lam[:, -1], p.rho, p.l)
-    with pytest.raises(ValueError, match=r"must be at most 2, got 2\.1"):
+    with pytest.raises(ValueError, match=r"must be in \[0, 2\], got 2\.1"):
         amplitude(p.lr, p.rho, p.l, p.lam[:, -1])
     e = np.linalg.eigh(p.A)[1][..., -1]
     along = np.abs(np.sum(run_family(p.A, p.lr, p.rho, p.l, p.x, 200) * e, axis=-1))

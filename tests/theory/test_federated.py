@@ -19,6 +19,7 @@ from minisam.theory.federated import (
     gradient,
     measure_bouncing,
     measure_federated,
+    minimum,
     run,
     server_round,
 )
@@ -132,6 +133,7 @@ def test_fedavg_point(seed, steps):
     if steps == 1:
         best = np.linalg.solve(A.sum(0), np.einsum("kij,kj->i", A, b))
         np.testing.assert_allclose(end, best, atol=1e-10)
+        np.testing.assert_allclose(minimum(A, b), best, atol=1e-10)
 
 
 def orders(lr, opt=sam):
@@ -155,7 +157,7 @@ def test_several_local_steps_are_right_to_second_order():
 @given(seeds)
 def test_first_shift(seed):
     A, b = clients(6, 3, seed, spread=3.0)
-    best = fedavg_point(A, b, 1.0, 1)
+    best = minimum(A, b)
     for rho in (1e-3, 1e-4):
         shift = fedsam_minimum(A, b, rho) - best
         size = np.linalg.norm(shift)

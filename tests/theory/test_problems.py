@@ -1,5 +1,7 @@
 """Every toy against central differences, and its constants against what they promise."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,10 +16,21 @@ from minisam.theory import (
     Quadratic,
     SharpValley,
     SineBowl,
+    alignment,
+    averages,
+    bounds,
+    drift,
+    edge,
+    family,
+    federated,
+    federated_digits,
     floors,
+    noise,
     preconditioned_cycle,
+    product_valley,
     radius,
     saddle,
+    saddle_escape,
     two_cycle,
     two_functions,
 )
@@ -158,16 +171,82 @@ def test_additive_noise():
     np.testing.assert_allclose(central(loss, x)[:5], oracle(x)[1][:5], rtol=1e-6)
 
 
-def test_learning_rates_beyond_a_formula_are_refused():
-    for wrong in (
-        lambda: two_cycle.cycle_amplitude(np.array([0.1, 2.5]), 0.1, 1.0),
-        lambda: two_cycle.lyapunov_minimum(2.5, 0.1, 1.0),
-        lambda: preconditioned_cycle.preconditioned_cycle(
-            2.5, 0.1, np.eye(2), np.eye(2), np.eye(2)
-        ),
-        lambda: floors.pl_bound(1.0, 0.2, 0.1, 1.0, 8.0, 10),
-        lambda: floors.descent_threshold(np.nan, 0.1, 1.0),
-        lambda: radius.pl_bound_under_schedule(1.0, 0.2, np.ones(3), 1.0, 8.0),
-    ):
-        with pytest.raises(ValueError, match=r"lr \* curvature must be at most [12], got"):
-            wrong()
+def calling(f, *args):
+    return lambda: f(*args)
+
+
+TWO = np.eye(2)
+WRONG = {
+    "lr * curvature must be in [0, 2], got 2.5": [
+        calling(two_cycle.cycle_amplitude, np.array([0.1, 2.5]), 0.1, 1.0),
+        calling(two_cycle.cycle_rate, 2.5, np.array([1.0, 0.5])),
+        calling(two_cycle.lyapunov_minimum, 2.5, 0.1, 1.0),
+        calling(two_cycle.measure_two_cycle, TWO, 2.5, 0.1, np.ones(2)),
+        calling(preconditioned_cycle.score, 2.5, np.ones(2)),
+        calling(preconditioned_cycle.preconditioned_cycle, 2.5, 0.1, TWO, TWO, TWO),
+        calling(preconditioned_cycle.asam_cycle, 2.0, 0.25, 1.0, 1.0),
+        calling(drift.drift, 2.5, 0.1, 1.0, 0.5),
+        calling(saddle_escape.multiplier, 2.5, 1.0, 0.5),
+        calling(federated.fedavg_point, TWO[None], np.ones((1, 2)), 2.5, 1),
+        calling(product_valley.imbalance_decay, 0.0, 1.25, 0.1),
+        calling(product_valley.measure_valley, 0.5, 0.1, (2.0, 1.0)),
+    ],
+    "lr * curvature must be in [0, 2], got -0.5": [
+        calling(two_cycle.cycle_amplitude, -0.5, 0.1, 1.0),
+        calling(bounds.bound_2, 1.0, 10, -0.5, 0.1, 1.0, 1.0),
+    ],
+    "lr * curvature must be in [0, 1], got": [
+        calling(floors.pl_bound, 1.0, 0.2, 0.1, 1.0, 8.0, 10),
+        calling(floors.descent_threshold, np.nan, 0.1, 1.0),
+        calling(floors.sam_floor, 1.5, 0.1, 0.5, 1.0),
+        calling(radius.pl_bound_under_schedule, 1.0, 0.2, np.ones(3), 1.0, 8.0),
+    ],
+    "lr must be at least 0": [calling(floors.distance_bound, 1.0, -0.1, 0.1, 1.0, 1.0, 3)],
+    "rho must be at least 0, got -0.1": [
+        calling(two_cycle.cycle_amplitude, 0.5, np.array([0.1, -0.1]), 1.0),
+        calling(edge.sam_edge, 1.0, 0.1, -0.1),
+        calling(floors.distance_bound, 1.0, 0.1, -0.1, 1.0, 1.0, 3),
+        calling(floors.pl_bound, 1.0, 0.1, -0.1, 1.0, 1.0, 3),
+        calling(noise.second_moment, 0.1, 1.0, -0.1, 5, 1.0),
+    ],
+    "rho must be at least 0, got nan": [calling(two_cycle.cycle_amplitude, 0.5, np.nan, 1.0)],
+    "rho must be in [0, 1], got 1.5": [
+        calling(preconditioned_cycle.asam_cycle, 0.1, 1.5, 1.0, 1.0)
+    ],
+    "r must be at least 0": [calling(bounds.bound_2, 1.0, 10, 0.1, -0.1, 1.0, 1.0)],
+    "sigma must be at least 0": [calling(bounds.bound_1, 1.0, 10, 0.1, 0.1, 1.0, -1.0)],
+    "delta0 must be at least 0": [calling(bounds.usual_bound, -1.0, 10, 0.1, 0.1, 1.0, 1.0)],
+    "theta must be in [0, 1], got 1.5": [
+        calling(averages.from_first_gradient, 1.5, 3),
+        calling(averages.from_zero, 1.5, 3),
+        calling(averages.sample_variance, 1.5, 3),
+        calling(averages.drifting, 1.5, 0.1, 1.0),
+    ],
+    "p must be at least 0.5": [calling(alignment.collapse, 0.3)],
+    "n must be at least 2": [calling(noise.mean_inverse_length, 1, 1.0)],
+    "1 - lr lam (1 + rho c lam) must be in [-1, 1]": [
+        calling(noise.second_moment, 3.0, 1.0, 0.1, 5, 1.0)
+    ],
+    "l must be in [0, 1], got 1.5": [
+        calling(family.UnifiedSAM, 0.1, 1.5),
+        calling(family.largest_lr, 1.0, 0.1, 1.5),
+    ],
+    "|1 - lr lam| must be in [0, 0.9], got 0.95": [
+        calling(radius.tracking, 0.05, 0.1, 1.0, 0.9),
+    ],
+    "equal nowhere between b = (-1.5, 1.5)": [
+        calling(drift.settling_point, SharpValley(), 0.3, np.array([1e6, 1.0])),
+    ],
+    "x must have shape (..., 2), got (3,)": [
+        calling(two_cycle.measure_two_cycle, TWO, 0.5, 0.1, np.ones(3)),
+    ],
+    "10 clients with 1 shards need as many examples; got 5": [
+        calling(federated_digits.shards, np.arange(5), 10, 1, 0),
+    ],
+}
+
+
+@pytest.mark.parametrize("said, call", [(s, call) for s, calls in WRONG.items() for call in calls])
+def test_arguments_beyond_a_formula_are_refused_in_words(said, call):
+    with pytest.raises(ValueError, match=re.escape(said)):
+        call()
