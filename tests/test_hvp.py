@@ -1,5 +1,6 @@
 """The R-operator against central differences of the gradient, PyTorch, and its own symmetry."""
 
+import array_api_strict
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -87,6 +88,7 @@ def test_every_backend_gives_the_same_product_where_its_arrays_live(backend, act
     [
         (np.zeros(5), "v must have shape"),
         (np.zeros(9, "float32"), "dtype of w"),
+        (array_api_strict.zeros(9), "v is a array_api_strict Array but w is a numpy ndarray"),
     ],
 )
 def test_a_wrong_direction_is_named(v, said):
