@@ -15,6 +15,7 @@ from .draws import History
 from .oracle import Broken, Factory, Record, Step, Unusable, Vector, answer, described, run
 from .watch import Clock
 
+MIXED = "the weights, or weight decay, mixed into the gradient would do this"
 ROUNDINGS = 64  # elementwise tolerance in units of rounding; correct code was measured at 7
 
 
@@ -157,10 +158,10 @@ class Case:
                 return self.objective
         return candidates[0]
 
-    def generic(self) -> Setting:
-        """A fixed example of generic numbers, four steps long."""
-        n, rng = self.n or 6, np.random.default_rng(7)
-        w, g, h = rng.uniform(1, 2, (4, n)), rng.standard_normal((4, n)), rng.normal(size=(4, n))
+    def generic(self, n: int = 6, steps: int = 4) -> Setting:
+        """A fixed example of generic numbers."""
+        n, rng = self.n or n, np.random.default_rng(7)
+        w, (g, h) = rng.uniform(1, 2, (steps, n)), rng.standard_normal((2, steps, n))
         hyper = self._generic((np.arange(n) % 2 == 0).astype(float))
         return Setting(0.5, 0.1, hyper, History(w, g, h))
 
@@ -215,8 +216,7 @@ class Case:
                 seen = self.take(wide)
             except Unusable:
                 seen = []
-            there = [self.suspects(wide, t, r.eps) for t, r in enumerate(seen)][-1:]
-            there = there[0] if there else []
+            there = self.suspects(wide, len(seen) - 1, seen[-1].eps) if seen else []
             both = [sentence for sentence in there if sentence in here]
             return (both or there or here or [""])[0]
 
@@ -237,7 +237,7 @@ class Case:
                 for sentence, reference in self.claim.objective.suspects
             ]
             return (
-                _blocks(c, eps, rho)
+                _blocks(c, eps, rho, want)
                 + _mixed(c, v, ws[-1].astype(float), eps)
                 + [
                     sentence
@@ -246,12 +246,23 @@ class Case:
                     and length(e - eps) <= length(tolerance) + 1e-2 * off
                     and length(e - want) > length(tolerance)
                 ]
+                + _close(eps, want)
             )
 
 
-def _blocks(c: Vector, eps: Vector, rho: float) -> list[str]:
+def _close(eps: Vector, want: Vector) -> list[str]:
+    """The right direction, or the right eps to seven digits."""
+    if length(eps - want) <= 1e-6 * length(want):
+        return ["working in single precision would do this"]
+    factor = length(eps) / (length(want) or 1)
+    if length(eps - factor * want) > 1e-6 * length(eps):
+        return []
+    return [f"a radius of {factor:.3g} rho would do this"]
+
+
+def _blocks(c: Vector, eps: Vector, rho: float, want: Vector) -> list[str]:
     """The sign of a norm per tensor: every block uses the whole radius."""
-    if c.ndim == 2 or not np.all(c) or rho == 0:
+    if c.ndim == 2 or not np.all(c) or rho == 0 or _close(eps, want):
         return []
     blocks = (length(eps / c) / rho) ** 2
     if blocks < 1.5 or abs(blocks - round(blocks)) > 1e-3:
@@ -267,7 +278,7 @@ def _mixed(c: Vector, v: Vector, w: Vector, eps: Vector) -> list[str]:
     fit = np.linalg.lstsq(A, y, rcond=None)[0]
     if length(A @ fit - y) > 1e-6 * length(y) or abs(fit[1]) < 1e-6 * abs(fit[0]):
         return []
-    return ["the weights, or weight decay, mixed into the gradient would do this"]
+    return [MIXED]
 
 
 def _inner_suspects(v: Vector, c: Vector, rho: float):

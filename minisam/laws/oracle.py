@@ -79,14 +79,14 @@ class Record:
     batch : the number of the minibatch handed in
     calls : every question put during the step, in order
     out : the point returned, (n,)
-    mutated : whether the array handed in was changed
+    spoils : what the step wrote into though it belongs to the caller, or ""
     """
 
     w: Vector
     batch: int
     calls: tuple[Call, ...]
     out: Vector
-    mutated: bool
+    spoils: str
 
     @property
     def eps(self) -> Vector:
@@ -117,6 +117,7 @@ def run(step: Step, trip: Sequence[tuple[Vector | None, Gradient]]) -> list[Reco
     """
     calls: list[Call] = []
     records: list[Record] = []
+    returned: list[Vector] = []
     for batch, (w, gradient) in enumerate(trip):
         w = records[-1].out if w is None else w
         before, given = len(calls), w.copy()
@@ -135,7 +136,10 @@ def run(step: Step, trip: Sequence[tuple[Vector | None, Gradient]]) -> list[Reco
                     f"step asks for the gradient at shape {call.point.shape} of "
                     f"{call.point.dtype}; w has shape {w.shape} of {w.dtype}"
                 )
-        records.append(Record(w, batch, asked, out.copy(), not same(given, w)))
+        kept = all(same(a, r.out) for a, r in zip(returned, records, strict=True))
+        spoils = "its input" if not same(given, w) else "" if kept else "what it returned before"
+        records.append(Record(w, batch, asked, out.copy(), spoils))
+        returned.append(out)
     return records
 
 

@@ -10,6 +10,7 @@ from typing import Protocol
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
 from hypothesis import strategies as st
+from hypothesis.errors import Flaky
 
 from .case import Case
 from .claims import Claim, claim_of
@@ -18,6 +19,7 @@ from .watch import Clock, watched
 
 EXAMPLES, TIMEOUT = 25, 10.0
 SEARCH = 20.0  # seconds of processor time for one law
+SHARED = "state shared between instances, or random numbers, would do this"
 SHRINK = 300  # examples tried to simplify a counterexample
 
 
@@ -199,9 +201,15 @@ def search(check: Callable, examples: int = EXAMPLES, seed: int = 0, shrink: boo
 
     try:
         hunt()
-    except BaseException:
-        if not watchful.over:
+    except BaseException as stop:
+        if watchful.over:
+            if watchful.found is not None:
+                raise watchful.found from None
+        elif isinstance(stop, Flaky):
+            first = f"; the first time {watchful.found}" if watchful.found else ""
+            raise Broken(
+                f"the same input gives another answer when it comes again{first}", lambda: SHARED
+            ) from None
+        else:
             raise
-        if watchful.found is not None:
-            raise watchful.found from None
     return watchful.tried

@@ -7,7 +7,7 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from .case import ROUNDINGS, Case, Setting, fail, gauge, shown, unit_roundoff
-from .claims import AVERAGED, BALL, FRIENDLY, INFO, MAGNITUDE, UPDATED
+from .claims import AVERAGED, BALL, FRIENDLY, INFO, MAGNITUDE, UPDATED, length
 from .draws import History
 from .inner import at, compare, example
 from .oracle import same
@@ -112,7 +112,26 @@ def _without_dead(case: Case, s: Setting) -> None:
             )
 
 
-@law("L26", "definition", "eps_t as the row's five-line loop has it, on longer runs")
+def _long_and_wide(case: Case) -> None:
+    """Blocks, schedules and restarts do not show in a few steps of a few weights."""
+    s = case.generic(n=1000, steps=25)
+    for t, rec in enumerate(case.take(s)):
+        want, tolerance, _ = case.expected(s, t)
+        off = length(rec.eps - want)
+        if not off <= length(tolerance):
+            fail(
+                f"in a longer run with {len(want)} weights eps is off by {off / s.rho:.2g} rho"
+                + at(t),
+                case.cause(s, t, rec.eps),
+            )
+
+
+@law(
+    "L26",
+    "definition",
+    "eps_t as the row's five-line loop has it, on longer runs",
+    after=_long_and_wide,
+)
 def definition(case: Case, draw) -> None:
     """Several steps with all hyperparameters at work, against the formula itself."""
     s = case.setting(draw, steps=6, memoryless=3)

@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from .case import Case, Setting, fail, shown
+from .case import MIXED, Case, Setting, fail, shown
 from .claims import (
     BALL,
     FISHER,
@@ -176,7 +176,7 @@ def loss_scale_and_origin(case: Case, draw) -> None:
                 fail(
                     f"eps is {shown(a.eps)} at w and {shown(b.eps)} at w + {shown(shift)}, with "
                     "the same gradients" + at(t),
-                    "weights, or weight decay, mixed into the gradient would do this",
+                    lambda t=t, a=a: case.cause(s, t, a.eps)() or MIXED,
                     **example(s, t),
                 )
     k = draw(st.sampled_from([2.0, 0.5, 3.0, 0.1, 8.0]))

@@ -15,23 +15,24 @@ from .claims import MAGNITUDE
 from .draws import History, entries, nonzero
 from .inner import at, compare, example
 from .oracle import Gradient, Record, Unusable, run, same
-from .search import law
+from .search import SHARED, law
 
 
 @law("L0", "protocol", "factory(rho, lr, ...) -> step, step(w, grad) -> next w")
 def protocol(case: Case, draw) -> None:
     """It answers with a vector, leaves its input alone, and does the same when asked again."""
-    s = case.setting(draw)
+    s = case.setting(draw, memoryless=3)
     first = case.take(s)
-    for rec in first:
-        if rec.mutated:
-            raise Unusable(f"changes its input: w was {text(rec.w)} before the step")
+    for t, rec in enumerate(first):
+        if rec.spoils:
+            raise Unusable(f"changes {rec.spoils}{at(t)}, w = {text(rec.w)}; return a new array")
     for t, (a, b) in enumerate(zip(first, case.take(s), strict=True)):
-        if not same(a.out, b.out):
+        once, again = (np.array([*(c.point for c in rec.calls), rec.out]) for rec in (a, b))
+        if not same(once, again):
             fail(
-                f"two fresh instances disagree on the same input: {shown(a.out)} and "
-                f"{shown(b.out)}" + at(t),
-                "state shared between instances, or random numbers, would do this",
+                f"two fresh instances disagree on the same input: one visits {shown(once)}, the "
+                f"other {shown(again)}" + at(t),
+                SHARED,
                 **example(s, t),
             )
 

@@ -6,8 +6,10 @@ import argparse
 import difflib
 import importlib.util
 import math
+import os
 import sys
 import time
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import cast
 
@@ -65,17 +67,17 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f"--seed is {args.seed}, wanted 0 or more")
     if not 0 < args.timeout < math.inf:
         raise ValueError(f"--timeout is {args.timeout:g}, wanted a positive number of seconds")
-    if args.json and not Path(args.json).resolve().parent.is_dir():
-        raise ValueError(f"--json: there is no directory {Path(args.json).parent}")
+    if args.json:
+        _writable(Path(args.json))
     factory = load(args.target, args.timeout)
-    start = time.perf_counter()
+    start, table = time.perf_counter(), sys.stdout
 
     def show(verdict: Verdict) -> None:
-        print(row(verdict), flush=True)
+        print(row(verdict), file=table, flush=True)
 
-    report = judge(
-        factory, claim, examples=args.examples, seed=args.seed, timeout=args.timeout, progress=show
-    )
+    options = {"examples": args.examples, "seed": args.seed, "timeout": args.timeout}
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):  # thousands of steps may print
+        report = judge(factory, claim, progress=show, **options)
     print(
         f"\n{report.closing} (seed {args.seed}, {args.examples} examples a law, "
         f"{time.perf_counter() - start:.1f} s)"
@@ -85,6 +87,14 @@ def run(args: argparse.Namespace) -> int:
             report.to_json(target=args.target, seed=args.seed, examples=args.examples) + "\n"
         )
     return 0 if report.ok else 1
+
+
+def _writable(path: Path) -> None:
+    """Find out before the search, not after."""
+    try:
+        path.open("a").close()
+    except OSError as error:
+        raise ValueError(f"--json {path}: {error.strerror}") from error
 
 
 def load(target: str, timeout: float = TIMEOUT) -> Factory:
@@ -106,12 +116,13 @@ def load(target: str, timeout: float = TIMEOUT) -> Factory:
             n=1,
         )
         raise ValueError(f"no file {file}" + (f": did you mean {near[0]}?" if near else ""))
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module_name = path.stem if path.stem not in sys.modules else f"judged_{path.stem}"
+    spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
         raise ValueError(f"{file} cannot be imported")
     module = importlib.util.module_from_spec(spec)
     sys.path.insert(0, str(path.resolve().parent))
-    sys.modules[path.stem] = module
+    sys.modules[module_name] = module
     loader = spec.loader
 
     def work(clock):

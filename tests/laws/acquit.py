@@ -1,26 +1,35 @@
 """Seeded runs of the whole kit over correct rows: ``python -m tests.laws.acquit RUNS [MINUTES]``.
 
-Run k judges one row, written in this folder or minisam's own, by all laws with few examples, in
-double and single precision. A single false alarm is printed and makes the exit code 1.
+Run k judges one row, the catalogue's or minisam's own on one of its backends, by all laws with few
+examples, in double and single precision. A single false alarm is printed and makes the exit code 1.
 """
 
 import sys
 import time
+from importlib.util import find_spec
 
 from minisam.laws import judge
-from tests.laws.correct import ROWS
-from tests.laws.house import HOUSE
+from minisam.laws.bugs import CLAIM
+from tests.backends import NUMPY, Backend
+from tests.laws.house import RULES, stepping
 
-SUSPECTS = [(name, f, "") for name, f in ROWS.items()] + [
-    (name, f, " (minisam)") for name, f in HOUSE.items()
+LIBRARIES = [NUMPY, Backend("strict", "array_api_strict", "device1")]
+if find_spec("torch"):
+    LIBRARIES.append(Backend("torch", "torch"))
+
+# name, claim, factory
+SUSPECTS = [(f"{row.__name__} of the catalogue", claim, row) for row, claim in CLAIM.items()] + [
+    (f"{claim} of minisam, {backend}", claim, stepping(rule, backend))
+    for backend in LIBRARIES
+    for claim, rule in RULES.items()
 ]
 
 
 def acquit(runs: int, examples: int = 3, first: int = 0):
-    """Yield ``(claim, report)`` of ``runs`` runs; run k uses seed k."""
+    """Yield ``(name, report)`` of ``runs`` runs; run k uses seed k."""
     for k in range(first, first + runs):
-        claim, factory, whose = SUSPECTS[k % len(SUSPECTS)]
-        yield claim + whose, judge(factory, claim, examples=examples, seed=k)
+        name, claim, factory = SUSPECTS[k % len(SUSPECTS)]
+        yield name, judge(factory, claim, examples=examples, seed=k)
 
 
 def main() -> int:

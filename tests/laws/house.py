@@ -1,21 +1,27 @@
-"""minisam's own rows behind the kit's protocol."""
-
-import numpy as np
+"""minisam's own rows behind the kit's protocol, on any of its backends."""
 
 import minisam as ms
+from tests.backends import NUMPY
 
 
-def stepping(rule_of):
-    """``rule_of(rho, **hyper)`` under plain gradient descent, state in the closure."""
+def stepping(rule_of, backend=NUMPY):
+    """``rule_of(rho, **hyper)`` under plain gradient descent, state in the closure.
+
+    The kit's vectors move to the backend in their own dtype, and back.
+    """
+    xp, home = backend.xp, backend.home  # imported here: the kit times what happens in a step
+    put = lambda x: ms.backend.put(x, xp, home)
 
     def factory(rho, lr, **hyper):
+        hyper = {k: put(x) if hasattr(x, "shape") else x for k, x in hyper.items()}
         opt, state = ms.SharpnessAware(rule_of(rho, **hyper), ms.SGD(lr=lr)), None
 
         def step(w, grad):
             nonlocal state
-            state = opt.init(w) if state is None else state
-            w, state, _ = opt.step(w, lambda x: (np.sum(x) * 0, grad(x)), state)
-            return w
+            at = put(w)
+            state = opt.init(at) if state is None else state
+            at, state, _ = opt.step(at, lambda x: (0 * at[0], put(grad(ms.backend.get(x)))), state)
+            return ms.backend.get(at)
 
         return step
 
@@ -26,20 +32,20 @@ def matrix(x):
     return ms.Dense(x) if x.ndim == 2 else ms.Diagonal(x)
 
 
-def row(constructor, constraint):
+def row(objective, constraint):
     """An objective of minisam in a constraint of minisam."""
-    return stepping(lambda rho, eta, **hyper: ms.PreSAM(rho, constructor(**hyper), constraint(eta)))
+    return lambda rho, eta, **hyper: ms.PreSAM(rho, objective(**hyper), constraint(eta))
 
 
-HOUSE = {
-    "sam": stepping(ms.SAM),
-    "asam": stepping(ms.ASAM),
-    "fisher": stepping(ms.FisherSAM),
-    "vasso": stepping(ms.VaSSO),
-    "friendly": stepping(ms.FriendlySAM),
-    "sparse": stepping(ms.SparseSAM),
-    "info": stepping(ms.InfoSAM),
-    "presam": stepping(lambda rho, D, C: ms.PreSAM(rho, matrix(D), matrix(C))),
+RULES = {
+    "sam": ms.SAM,
+    "asam": ms.ASAM,
+    "fisher": ms.FisherSAM,
+    "vasso": ms.VaSSO,
+    "friendly": ms.FriendlySAM,
+    "sparse": ms.SparseSAM,
+    "info": ms.InfoSAM,
+    "presam": lambda rho, D, C: ms.PreSAM(rho, matrix(D), matrix(C)),
     "vasso+asam": row(ms.Averaged, ms.Magnitude),
     "friendly+fisher": row(ms.Friendly, ms.Fisher),
     "sparse+asam": row(ms.Mask, ms.Magnitude),

@@ -30,7 +30,7 @@ def test_reads_eps_update_and_trace():
     (rec,) = run(two_pass, [(w, problems.scripted(w, np.array([2.0, -1.0]), h))])
     assert np.array_equal(rec.eps, [0.25, -0.25])
     assert np.array_equal(rec.h, h) and np.array_equal(rec.out, w - 0.5 * h)
-    assert [c.batch for c in rec.calls] == [0, 0] and not rec.mutated
+    assert [c.batch for c in rec.calls] == [0, 0] and not rec.spoils
 
 
 def test_goes_on_from_where_it_arrived_and_numbers_minibatches():
@@ -47,7 +47,7 @@ def test_sees_input_changed_in_place():
         return w
 
     (rec,) = run(step, [(np.array([1.0]), lambda w: w)])
-    assert rec.mutated and rec.w[0] == 1.0 and rec.out[0] == 0.0
+    assert rec.spoils == "its input" and rec.w[0] == 1.0 and rec.out[0] == 0.0
 
 
 @pytest.mark.parametrize(

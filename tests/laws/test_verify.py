@@ -8,11 +8,11 @@ import pytest
 
 from minisam.cli import main
 from minisam.laws import LAWS, judge, optimality, tests_for
+from minisam.laws.bugs.correct import sam
 from minisam.laws.case import Case, shortened, shown
 from minisam.laws.oracle import Broken, Unusable
 from minisam.laws.search import search
 from minisam.laws.watch import watched
-from tests.laws.correct import sam
 from tests.laws.wrong import hangs
 
 GOOD = """
@@ -73,7 +73,8 @@ def test_a_crash_is_a_verdict(home, capsys):
         ("mine.py:my_sam --as sam --examples 0", "--examples is 0"),
         ("mine.py:my_sam --as sam --timeout nan", "--timeout"),
         ("mine.py:my_sam --as sam --seed -1", "--seed"),
-        ("mine.py:my_sam --as sam --json no/such/out.json", "no directory"),
+        ("mine.py:my_sam --as sam --json no/such/out.json", "No such file or directory"),
+        ("mine.py:my_sam --as sam --json .", "Is a directory"),
         ("broken.py:f --as sam", "SyntaxError"),
         ("raising.py:f --as sam", "raises ValueError: no"),
     ],

@@ -1,190 +1,60 @@
-"""Wrong or unusual implementations, small diffs of correct ones, with what the kit must say."""
+"""Wrong or unusual implementations beside the catalogue of bugs, most of them diffs of its rows."""
 
 import time
 
 import numpy as np
 
-from tests.laws.correct import averaging, info, one, sam, scaled_norm, step_with, without_average
+from minisam.laws.bugs.bug import Bug
+from minisam.laws.bugs.correct import asam, friendly, sam, sam_heavy_ball, vasso
 
 
-def two_pass(eps_of, update=None):
-    """A step from ``eps_of(w, g)``; ``update(w, eps, g, h)`` is its last line."""
+def changed(row, old, new):
+    """A correct FACTORY with one piece of its text replaced."""
+    return Bug("", row, old, new, "", "", ()).factory
+
+
+def descent(rho, lr):
+    return lambda w, grad: w - lr * grad(w)
+
+
+def buffered(rho, lr):
+    inner, buffer = sam(rho, lr), None
+
+    def step(w, grad):
+        nonlocal buffer
+        buffer = np.empty_like(w) if buffer is None else buffer
+        buffer[:] = inner(w, grad)
+        return buffer
+
+    return step
+
+
+def mutating_later(rho, lr):
+    inner, steps = sam(rho, lr), 0
+
+    def step(w, grad):
+        nonlocal steps
+        out, steps = inner(w, grad), steps + 1
+        if steps == 2:
+            w[:] = out
+        return out
+
+    return step
+
+
+memory = {}
+
+
+def sharing(rho, lr, theta):
+    """Its average outlives the instance."""
 
     def step(w, grad):
         g = grad(w)
-        eps = eps_of(w, g)
-        h = grad((w + eps).astype(w.dtype))
-        return update(w, eps, g, h)
+        d = memory.get(w.shape)
+        d = memory[w.shape] = g if d is None else (1 - theta) * d + theta * g
+        return w - lr * grad((w + rho * d / (np.linalg.norm(d) or 1)).astype(w.dtype))
 
     return step
-
-
-def sam_variant(eps=lambda g, rho: rho * g / (scaled_norm(g) or 1), update=None):
-    return lambda rho, lr: two_pass(
-        lambda w, g: eps(g, rho),
-        lambda w, e, g, h: (update or (lambda w, e, g, h, lr: w - lr * h))(w, e, g, h, lr),
-    )
-
-
-def blocks(g, rho):
-    half = (len(g) + 1) // 2
-    return np.concatenate([rho * p / (scaled_norm(p) or 1) for p in (g[:half], g[half:]) if len(p)])
-
-
-def stale(rho, lr):
-    kept = []
-
-    def step(w, grad):
-        kept.append(grad)
-        g = grad(w)
-        return w - lr * kept[max(0, len(kept) - 2)](w + rho * g / (scaled_norm(g) or 1))
-
-    return step
-
-
-def momentum(rho, lr):
-    m = 0.0
-
-    def update(w, e, g, h):
-        nonlocal m
-        m = 0.9 * m + h
-        return w - lr * m
-
-    return two_pass(lambda w, g: rho * g / (scaled_norm(g) or 1), update)
-
-
-def both_passes(rho, lr, theta):
-    average = averaging(theta)
-
-    def step(w, grad):
-        d = average(grad(w))
-        h = grad(w + rho * d / (scaled_norm(d) or 1))
-        average(h)
-        return w - lr * h
-
-    return step
-
-
-def incremental(rho, lr, theta):
-    d = None
-
-    def direction(w, g):
-        nonlocal d
-        d = g if d is None else d + theta * (g - d)
-        return d, one(w)
-
-    return step_with(direction, rho, lr)
-
-
-def from_zero(rho, lr, theta):
-    d = 0.0
-
-    def direction(w, g):
-        nonlocal d
-        d = (1 - theta) * d + theta * g
-        return d, one(w)
-
-    return step_with(direction, rho, lr)
-
-
-def updated(rho, lr, sigma, lmbda):
-    m = None
-
-    def direction(w, g):
-        nonlocal m
-        m = g if m is None else lmbda * m + (1 - lmbda) * g
-        return g - sigma * m, one(w)
-
-    return step_with(direction, rho, lr)
-
-
-def mask_after(rho, lr, mask):
-    return two_pass(
-        lambda w, g: mask * (rho * g / (scaled_norm(g) or 1)), lambda w, e, g, h: w - lr * h
-    )
-
-
-def biases_in_ball_of_one(rho, lr, eta):
-    def constraint(w, g):
-        C = np.abs(w) + eta
-        C[2 * len(w) // 3 :] = 1
-        return g, C
-
-    return step_with(constraint, rho, lr)
-
-
-def noise_weights(change):
-    """infoSAM with one line changed: ``change(v, g, r, theta) -> v``."""
-
-    def factory(rho, lr, theta, delta, power):
-        d, v = None, 0.0
-
-        def direction(w, g):
-            nonlocal d, v
-            r = 0 * g if d is None else g - d
-            d = g if d is None else (1 - theta) * d + theta * g
-            v = change(v, r, theta)
-            noisy = v > 0
-            if not np.any(noisy):
-                return g, one(w)
-            level = v + delta * v[noisy].mean()
-            return g / np.where(level > 0, level, v[noisy].mean()) ** (power / 2), one(w)
-
-        return step_with(direction, rho, lr)
-
-    return factory
-
-
-def multiply(rho, lr, theta, delta, power):
-    return info(rho, lr, theta, delta, -power)
-
-
-def dead_is_nan(rho, lr, theta, delta, power):
-    d, v = None, 0.0
-
-    def direction(w, g):
-        nonlocal d, v
-        r = 0 * g if d is None else g - d
-        d = g if d is None else (1 - theta) * d + theta * g
-        first = np.all(v == 0) and not np.any(r)
-        v = (1 - theta) * (v + theta * r * r)
-        return (g if first else g / (v + delta * v.mean()) ** (power / 2)), one(w)
-
-    return step_with(direction, rho, lr)
-
-
-def plain_norm(rho, lr):
-    def eps(w, g):
-        N = np.sqrt(np.sum(g * g))
-        return rho * g / N if N > 0 else 0 * g
-
-    return two_pass(eps, lambda w, e, g, h: w - lr * h)
-
-
-def asam_without_square(rho, lr, eta):
-    def eps(w, g):
-        T = np.abs(w) + eta
-        return rho * T * g / (scaled_norm(T * g) or 1)
-
-    return two_pass(eps, lambda w, e, g, h: w - lr * h)
-
-
-def asam_without_eta(rho, lr, eta):
-    return step_with(lambda w, g: (g, np.abs(w)), rho, lr)
-
-
-def fisher_to_the_minus_one(rho, lr, eta):
-    return step_with(lambda w, g: (g, 1 / (1 + eta * g * g)), rho, lr)
-
-
-def mutates(rho, lr):
-    step = sam(rho, lr)
-
-    def inplace(w, grad):
-        w[:] = step(w, grad)
-        return w
-
-    return inplace
 
 
 def hangs(rho, lr):
@@ -203,116 +73,65 @@ def raises(rho, lr):
 
 
 # claim, factory, a law that must fail or be unusable, words of its message
-BUGS = {
-    "plain gradient descent": (
+WRONG = {
+    "plain gradient descent": ("sam", descent, "L19", "asked for 1 times"),
+    "hidden momentum": (
         "sam",
-        lambda rho, lr: lambda w, grad: w - lr * grad(w),
+        changed(sam_heavy_ball, "momentum=0.0", "momentum=0.9"),
         "L19",
-        "asked for 1 times",
+        "off by",
     ),
-    "norm plus 1e-7": (
-        "sam",
-        sam_variant(lambda g, rho: rho * g / (scaled_norm(g) + 1e-7)),
-        "L2",
-        "An additive constant in the norm",
-    ),
-    "squared norm": (
-        "sam",
-        sam_variant(lambda g, rho: rho * g / (g @ g or 1)),
-        "L3",
-        "squared norm",
-    ),
-    "descent": (
-        "sam",
-        sam_variant(lambda g, rho: -rho * g / (scaled_norm(g) or 1)),
-        "L1",
-        "Descending",
-    ),
-    "norm per block": ("sam", sam_variant(blocks), "L10", "over 2 blocks"),
-    "zero divided by zero": (
-        "sam",
-        sam_variant(lambda g, rho: rho * g / scaled_norm(g)),
-        "L21",
-        "0/0",
-    ),
-    "radius squared": (
-        "sam",
-        sam_variant(lambda g, rho: rho**2 * g / (scaled_norm(g) or 1)),
-        "L6",
-        "Rho squared",
-    ),
-    "restore by subtraction": (
-        "sam",
-        sam_variant(update=lambda w, e, g, h, lr: (w + e) - e - lr * h),
-        "L19",
-        "subtracting",
-    ),
-    "no restore": (
-        "sam",
-        sam_variant(update=lambda w, e, g, h, lr: w + e - lr * h),
-        "L19",
-        "without going back",
-    ),
-    "first gradient used": (
-        "sam",
-        sam_variant(update=lambda w, e, g, h, lr: w - lr * g),
-        "L19",
-        "gradient at w",
-    ),
-    "both gradients": (
-        "sam",
-        sam_variant(update=lambda w, e, g, h, lr: w - lr * (g + h)),
-        "L19",
-        "added up",
-    ),
-    "float64 leak": (
-        "sam",
-        sam_variant(update=lambda w, e, g, h, lr: w - np.float64(lr) * h),
-        "L24",
-        "float64",
-    ),
-    "hidden momentum": ("sam", momentum, "L19", "off by"),
     "hidden weight decay": (
         "sam",
-        lambda rho, lr: two_pass(
-            lambda w, g: rho * (g + 0.01 * w) / (scaled_norm(g + 0.01 * w) or 1),
-            lambda w, e, g, h: w - lr * h,
-        ),
+        changed(sam_heavy_ball, "g = grad(w)", "g = grad(w) + 0.01 * w"),
         "L12",
         "weight decay",
     ),
-    "new minibatch in the second pass": ("sam", stale, "L19", "minibatches"),
-    "no square": ("asam", asam_without_square, "L1", "C where C^2 belongs"),
-    "eta left out": ("asam", asam_without_eta, "L13", "C = |w| instead"),
-    "SAM as ASAM": ("asam", lambda rho, lr, eta: sam(rho, lr), "L11", "left out"),
-    "wrong Fisher exponent": ("fisher", fisher_to_the_minus_one, "L1", "C^2 where C belongs"),
-    "theta swapped": (
+    "radius doubled": ("sam", changed(sam, "rho *", "2 * rho *"), "L1", "A radius of 2 rho"),
+    "eps clipped": (
+        "sam",
+        changed(sam, "rho * unit(g)", "np.clip(rho * unit(g), -10, 10)"),
+        "L6",
+        "at 1000 rho",
+    ),
+    "norm per bucket": (
+        "sam",
+        changed(
+            sam,
+            "unit(g)",
+            "np.concatenate([unit(p) for p in np.split(g, range(64, len(g), 64))])",
+        ),
+        "L26",
+        "over 16 blocks",
+    ),
+    "average restarted": (
         "vasso",
-        lambda rho, lr, theta: step_with(
-            (lambda average: lambda w, g: (average(g), one(w)))(averaging(1 - theta)), rho, lr
-        ),
-        "L20",
-        "weighing the old",
-    ),
-    "fed by both passes": ("vasso", both_passes, "L20", "both passes"),
-    "incremental": ("vasso", incremental, "L15", "incremental form"),
-    "lmbda swapped": (
-        "friendly",
-        lambda rho, lr, sigma, lmbda: step_with(
-            (lambda f: lambda w, g: (f(g), one(w)))(without_average(sigma, 1 - lmbda)), rho, lr
+        changed(
+            vasso,
+            "d = None\n\n    def step(w, grad):\n        nonlocal d\n",
+            "d, t = None, 0\n\n    def step(w, grad):\n        nonlocal d, t\n"
+            "        d, t = d if t % 10 else None, t + 1\n",
         ),
         "L26",
-        "weighing the new",
+        "at step 11",
     ),
-    "multiply": ("info", multiply, "L26", "ultiplying by the noise"),
-    "instantaneous": (
-        "info",
-        noise_weights(lambda v, r, theta: r * r),
-        "L26",
-        "last gradient alone",
+    "single precision": (
+        "sam",
+        changed(sam, "g = grad(w)", "w = w.astype('float32')\n        g = grad(w)"),
+        "L1",
+        "single precision",
     ),
-    "dead coordinate counted": ("info", dead_is_nan, "L21", ""),
-    "changes its input": ("sam", mutates, "L0", "changes its input"),
+    "random": (
+        "sam",
+        changed(sam, "unit(g)", "unit(g + np.random.standard_normal(g.shape))"),
+        "L0",
+        "disagree",
+    ),
+    "shared by instances": ("vasso", sharing, "L0", "State shared between instances"),
+    "eta left out": ("asam", changed(asam, "abs(w) + eta", "abs(w)"), "L13", "C = |w| instead"),
+    "SAM as ASAM": ("asam", lambda rho, lr, eta: sam(rho, lr), "L11", "left out"),
+    "changes its input later": ("sam", mutating_later, "L0", "changes its input at step 2"),
+    "changes what it returned": ("sam", buffered, "L0", "changes what it returned before"),
     "raises": ("sam", raises, "L0", "raises IndexError: list index out of range (wrong.py, line"),
     "no step": ("sam", lambda rho, lr: None, "L0", "factory returns None"),
     "wrong shape": ("sam", lambda rho, lr: lambda w, grad: w[None], "L0", "returns shape (1,"),
@@ -320,11 +139,58 @@ BUGS = {
     "no such argument": ("asam", sam, "L0", "unexpected keyword argument 'eta'"),
 }
 
+# of the catalogue: a law, words of its message
+EXPLAINED = {
+    "norm plus 1e-7": ("L2", "An additive constant in the norm"),
+    "squared norm": ("L3", "squared norm"),
+    "descent instead of ascent": ("L1", "Descending"),
+    "per-tensor norm": ("L10", "over 2 blocks"),
+    "NaN on a zero gradient": ("L21", "0/0"),
+    "rho squared": ("L6", "Rho squared"),
+    "restore by subtraction": ("L19", "subtracting"),
+    "no restore": ("L19", "without going back"),
+    "first gradient in the update": ("L19", "gradient at w"),
+    "gradients accumulated": ("L19", "added up"),
+    "float64 leak": ("L24", "float64"),
+    "another batch in the second pass": ("L19", "minibatches"),
+    "T instead of T^2": ("L1", "C where C^2 belongs"),
+    "wrong Fisher exponent": ("L1", "C^2 where C belongs"),
+    "theta swapped": ("L20", "weighing the old"),
+    "average fed by both gradients": ("L20", "both passes"),
+    "incremental average": ("L15", "incremental form"),
+    "lambda swapped": ("L26", "weighing the new"),
+    "multiply instead of divide": ("L26", "ultiplying by the noise"),
+    "instantaneous noise estimate": ("L26", "last gradient alone"),
+    "input mutated": ("L0", "changes its input"),
+}
+
 # claim, factory, the law that names the convention, words of the sentence
-CONVENTIONS = {
-    "from zero": ("vasso", from_zero, "L20", "starts at zero"),
-    "updated average": ("friendly", updated, "L16", "already holds"),
-    "mask after normalising": ("sparse", mask_after, "L18", "after normalising"),
-    "biases in the ball of 1": ("asam", biases_in_ball_of_one, "L13", "as for biases"),
-    "plain norm": ("sam", plain_norm, "L3", "its squares vanish"),
+UNUSUAL = {
+    "from zero": (
+        "vasso",
+        changed(vasso, "d = g if d is None else", "d = theta * g if d is None else"),
+        "L20",
+        "starts at zero",
+    ),
+    "updated average": (
+        "friendly",
+        changed(
+            friendly,
+            "d = g if m is None else g - sigma * m\n"
+            "        m = g if m is None else lmbda * m + (1 - lmbda) * g\n",
+            "m = g if m is None else lmbda * m + (1 - lmbda) * g\n        d = g - sigma * m\n",
+        ),
+        "L16",
+        "already holds",
+    ),
+    "biases in the ball of 1": (
+        "asam",
+        changed(asam, "abs(w) + eta\n", "abs(w) + eta\n        c[2 * len(w) // 3 :] = 1\n"),
+        "L13",
+        "as for biases",
+    ),
+}
+NAMED = {
+    "mask after the normalisation": ("L18", "after normalising"),
+    "naive norm": ("L3", "its squares vanish"),
 }
