@@ -311,7 +311,7 @@ curvatures = [
 # %%
 fig, (left, middle, right) = plt.subplots(1, 3, figsize=(14, 4.3), layout="constrained")
 t = np.linspace(-2.5, 2.5, 41)
-for i, color, place in [(0, "#000000", (-1.6, 4.6)), (4, "#0072B2", (-2.5, 0.85))]:
+for i, color, place in [(0, "#000000", (-1.6, 4.6)), (4, "#0072B2", (-2.5, 0.6))]:
     name = rf"SAM, $\rho$ = {rhos[i]:.1f}" if rhos[i] else "SGD"
     phi = loss_slice(loss, w[i], tops[i][1], t)
     left.plot(t, phi, color=color, lw=2.5)

@@ -217,7 +217,7 @@ for name, factory in {"honest": honest_sam, **{k: bug.factory for k, bug in susp
     print(f"{name:6s}  training loss {loss:.4f}   right on the test set {right:.1%}")
 
 # %% [markdown]
-# No curve tells them apart. So interrogate them. One question looks like this (no peeking at `bug.source`):
+# Nothing here tells them apart. So interrogate them. One question looks like this (no peeking at `bug.source`):
 
 # %%
 print(laws.call_trace(suspects["A"].factory, suspects["A"].claim))
