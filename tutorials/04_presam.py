@@ -14,7 +14,7 @@
 # # 4 · preSAM: one formula
 #
 # **The question.** SAM has two silent assumptions. The ball is *round*, as if a step of 0.1 meant the same for every weight.
-# And it ascends along the minibatch gradient $g$, as if $g$ could be *trusted*. A dozen methods drop one or the other. Is there one
+# And it ascends along the minibatch gradient $g$, as if $g$ could be *trusted*. Half a dozen methods drop one or the other. Is there one
 # formula for all of them?
 #
 # **You will build** that formula, preSAM (Zhang, Li & Giannakis 2025), and find four known methods inside it, each one line long.

@@ -176,8 +176,8 @@ check(is_the_weighted_variance, seed=seeds, steps=st.sampled_from([1, 2, 6]), th
 # $$D g = \frac{g}{\big(v_t + \delta\, \bar v_t\big)^{p/2}}, \qquad p = 2,\; \delta = 1. \tag{4}$$
 #
 # $\bar v_t$ is the mean of $v_t$ over the components with $v_t > 0$. While nothing is known (all $v = 0$), $D = I$.
-# Why the *floor* $\delta \bar v$? Without it, the one component whose estimate happens to be
-# smallest takes nearly all of $\varepsilon$. And if all $\mu_i^2$ were equal to $\delta \bar v$, (4) would be the Wiener weights (2), up to a factor.
+# Why the *floor* $\delta \bar v$? In the first steps $v_t$ rests on one or two residuals, and without the floor the one component whose
+# estimate happens to be smallest would take most of $\varepsilon$. And if all $\mu_i^2$ were equal to $\delta \bar v$, (4) would be the Wiener weights (2), up to a factor.
 # As $\delta \to \infty$ it becomes SAM.
 #
 # (Weighting components by estimated noise is the paper's; the estimator (3) and the floor are this library's reading of it.)

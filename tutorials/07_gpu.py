@@ -237,7 +237,7 @@ assert np.allclose(sam_step(net, w0, X0, y0, 0.2, 0.3), want, atol=1e-12)
 # %% [markdown]
 # ## Write down what you expect
 #
-# Below, $S$ networks with 8-16-4 units make 100 SAM steps each, once one after the other, once as a population. How many times faster is the
+# Below, $S$ networks with 8-16-4 units make 20 SAM steps each, once one after the other, once as a population. How many times faster is the
 # population for $S = 1, 4, 16, 64, 256$? Does the advantage grow for ever? What if the networks are larger, 64-128-10?
 
 # %%
@@ -298,6 +298,7 @@ plt.show()
 # ## What you have
 #
 # * The rules: ask the array for its library; no methods, no `np.`; never look at a value; draw on the host; one leading axis for many runs.
-#   `minisam`'s six method files follow them, and its tests run them on five kinds of array.
-# * On a GPU: `pip install "minisam[gpu-cuda12]"`, then `net.init(0, xp=cupy)`, or `minisam compare --backend cupy`. Nothing else changes.
+#   The six files of the method follow them, and the tests run them on NumPy, on `array-api-strict` with its odd devices, and, where there is
+#   one, on a GPU.
+# * On a GPU: `pip install ".[gpu-cuda12]"`, then `net.init(0, xp=cupy)`, or `minisam compare --backend cupy`. Nothing else changes.
 # * A population gains while calls cost more than arithmetic. On a CPU that ends early, at tiny networks. A GPU has more arithmetic to fill.
