@@ -50,11 +50,22 @@ def test_norm_and_unit_of_zero_beside_others(backend):
     assert np.array_equal(backend.get(B.unit(backend.put(-u))), -unit)
 
 
-def test_the_smallest_number_has_a_direction(backend):
-    """Subnormal, where ``1 / max|u|`` would be infinite."""
-    tiny = backend.host(np.array([0.0, np.finfo(backend.dtype).smallest_subnormal]))
-    assert np.array_equal(backend.get(B.unit(backend.put(tiny))), [0.0, 1.0])
-    assert np.array_equal(backend.get(B.norm(backend.put(tiny))), tiny[1:])
+def test_the_smallest_and_the_largest_number_have_a_direction(backend):
+    """Subnormal, where ``1 / max|u|`` would be infinite, and next to infinity."""
+    limits = np.finfo(backend.dtype)
+    for x in (limits.smallest_subnormal, limits.max):
+        u = backend.host(np.array([0.0, x]))
+        assert np.array_equal(backend.get(B.unit(backend.put(u))), [0.0, 1.0])
+        assert np.array_equal(backend.get(B.norm(backend.put(u))), u[1:])
+
+
+def test_members_of_any_size_beside_each_other(backend):
+    reach = 100 if backend.dtype == "float32" else 900
+    u = backend.host(np.random.default_rng(0).standard_normal((3, 7)))
+    k = np.array([[-reach], [0], [reach]])
+    unit, norm = (lambda x, f=f: backend.get(f(backend.put(x))) for f in (B.unit, B.norm))
+    assert np.array_equal(unit(np.ldexp(u, k)), unit(u))
+    assert np.array_equal(norm(np.ldexp(u, k)), np.ldexp(norm(u), k))
 
 
 def test_put_copies_and_get_brings_back(backend):

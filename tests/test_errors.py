@@ -292,3 +292,8 @@ def test_homes_are_compared_with_the_first():
         "move one of them (minisam.backend.put)"
     ):
         B.check_same_home(w=W, a=W, b=array_api_strict.ones(1))
+    with complains(
+        "a is a numpy ndarray but w is a array_api_strict Array: "
+        "move one of them (minisam.backend.put)"
+    ):
+        B.check_same_home(w=array_api_strict.ones(1), a=W)
