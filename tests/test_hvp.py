@@ -63,6 +63,15 @@ def test_a_stack_of_directions_is_the_directions_one_by_one(problem):
     np.testing.assert_allclose(v @ H, Hv, rtol=1e-11, atol=1e-11 * (1 + np.abs(H).max()))
 
 
+@given(problems(lead=False))
+def test_one_direction_serves_a_population(problem):
+    net, w, X, y, v = problem
+    ws = np.stack([w, -w, 2 * w])
+    Hv = net.hvp(ws, X, y, v)
+    for i in range(3):
+        np.testing.assert_allclose(Hv[i], net.hvp(ws[i], X, y, v), rtol=1e-11, atol=1e-11)
+
+
 def test_linear_least_squares_has_the_hessian_of_the_textbook():
     rng = np.random.default_rng(0)
     net = MLP((3, 1), "identity", "mse")
@@ -95,6 +104,12 @@ def test_a_wrong_direction_is_named(v, said):
     net = MLP((2, 3), "tanh", "mse")
     with pytest.raises(ValueError, match=said):
         net.hvp(np.zeros(9), np.zeros((4, 2)), np.zeros((4, 3)), v)
+
+
+def test_wrong_targets_are_named():
+    net = MLP((2, 3), "tanh", "mse")
+    with pytest.raises(ValueError, match="y must have shape"):
+        net.hvp(np.zeros(9), np.zeros((4, 2)), np.zeros((3, 3)), np.zeros(9))
 
 
 @pytest.mark.peers
