@@ -1,9 +1,9 @@
 """Preconditioned sharpness-aware minimization in code that reads like the mathematics.
 
 The method is six files, best read in this order: ``backend``, ``losses``, ``mlp``,
-``preconditioners``, ``presam``, ``optimizers``. Around it stand ``minisam.theory`` (predictions on
-toy problems), ``minisam.laws`` (what every implementation must obey) and ``minisam.lab`` (data,
-training, studies, pictures).
+``preconditioners``, ``presam``, ``optimizers``; ``checks`` is what a wrong call is told. Around it
+stand ``minisam.theory`` (predictions on toy problems), ``minisam.laws`` (what every implementation
+must obey) and ``minisam.lab`` (data, training, studies, pictures).
 """
 
 from importlib import import_module

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from minisam import backend
+from minisam import backend, checks
 from minisam.backend import Array, namespace
 from minisam.losses import (
     softmax_cross_entropy,
@@ -70,8 +70,8 @@ class MLP:
         object.__setattr__(self, "sizes", tuple(self.sizes))
         if len(self.sizes) < 2 or min(self.sizes) < 1:
             raise ValueError(f"sizes must be two or more positive integers, got {self.sizes}")
-        backend.check_choice("activation", self.activation, ACTIVATIONS)
-        backend.check_choice("loss", self.loss, LOSSES)
+        checks.check_choice("activation", self.activation, ACTIVATIONS)
+        checks.check_choice("loss", self.loss, LOSSES)
 
     @cached_property
     def n(self) -> int:
@@ -184,7 +184,7 @@ class MLP:
         linear piece that ``w`` lies in.
         """
         self._check(w, X, y)
-        backend.check_same_home(w=w, v=v)
+        checks.check_same_home(w=w, v=v)
         if v.shape[-1:] != (self.n,) or v.dtype != w.dtype:
             raise ValueError(
                 f"v must have shape (..., {self.n}) and the dtype of w, {w.dtype}, "
@@ -216,8 +216,8 @@ class MLP:
         return Hv
 
     def _check(self, w: Array, X: Array, y: Array | None = None) -> None:
-        backend.check_same_home(w=w, X=X, **({} if y is None else {"y": y}))
-        backend.check_floating("w", w)
+        checks.check_same_home(w=w, X=X, **({} if y is None else {"y": y}))
+        checks.check_floating("w", w)
         if w.shape[-1:] != (self.n,):
             raise ValueError(f"w must have shape (..., {self.n}), got {tuple(w.shape)}")
         if X.ndim < 2 or X.shape[-1] != self.sizes[0] or X.shape[-2] == 0:

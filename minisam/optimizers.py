@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any, NamedTuple, Protocol
 
-from minisam.backend import Array, check_between, check_fields, namespace, override
+from minisam.backend import Array, namespace
+from minisam.checks import check_between, check_fields, override
 
 
 class BaseOptimizer(Protocol):

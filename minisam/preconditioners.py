@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any, NamedTuple, Protocol
 
-from minisam.backend import Array, check_acts_on, check_fields, namespace
+from minisam.backend import Array, namespace
+from minisam.checks import check_acts_on, check_fields
 
 
 class Operator(Protocol):

@@ -7,15 +7,8 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any, NamedTuple
 
-from minisam.backend import (
-    Array,
-    check_fields,
-    check_floating,
-    check_same_home,
-    namespace,
-    override,
-    unit,
-)
+from minisam.backend import Array, namespace, unit
+from minisam.checks import check_fields, check_floating, check_same_home, override
 from minisam.optimizers import BaseOptimizer
 from minisam.preconditioners import (
     Averaged,

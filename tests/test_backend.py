@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minisam import backend as B
+from minisam import checks
 from tests.backends import NUMPY
 from tests.rows import few
 
@@ -137,7 +138,7 @@ def test_namespace_refuses_a_mixture():
 
 
 def test_numpy_arrays_are_at_home_together():
-    B.check_same_home(a=np.ones(1), b=np.ones(2), c=NUMPY.put(np.ones(3)))
+    checks.check_same_home(a=np.ones(1), b=np.ones(2), c=NUMPY.put(np.ones(3)))
 
 
 def test_norm_of_ten_million_numbers_in_float32():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import minisam as ms
-from minisam import backend as B
+from minisam import checks
 from tests.backends import Backend
 
 NET = ms.MLP((3, 4, 2))
@@ -270,20 +270,20 @@ def test_namespaces_that_do_not_exist():
 
 
 def test_choices():
-    B.check_choice("data", "digits", ["digits", "mnist"])
+    checks.check_choice("data", "digits", ["digits", "mnist"])
     with complains("unknown data 'mnits' (did you mean 'mnist'?); choose from digits, mnist"):
-        B.check_choice("data", "mnits", ["digits", "mnist"])
+        checks.check_choice("data", "mnits", ["digits", "mnist"])
     with complains("unknown data 3; choose from digits, mnist"):
-        B.check_choice("data", 3, ["digits", "mnist"])
+        checks.check_choice("data", 3, ["digits", "mnist"])
 
 
 def test_bounds():
     for value in (1, 2, 1.5):
-        B.check_between("jobs", value, 1, 2)
+        checks.check_between("jobs", value, 1, 2)
     with complains("jobs must be in [1, 2], got 2.5"):
-        B.check_between("jobs", 2.5, 1, 2)
+        checks.check_between("jobs", 2.5, 1, 2)
     with complains("jobs must be finite and >= 1, got 0"):
-        B.check_between("jobs", 0, 1)
+        checks.check_between("jobs", 0, 1)
 
 
 def test_homes_are_compared_with_the_first():
@@ -291,9 +291,9 @@ def test_homes_are_compared_with_the_first():
         "b is a array_api_strict Array but w is a numpy ndarray: "
         "move one of them (minisam.backend.put)"
     ):
-        B.check_same_home(w=W, a=W, b=array_api_strict.ones(1))
+        checks.check_same_home(w=W, a=W, b=array_api_strict.ones(1))
     with complains(
         "a is a numpy ndarray but w is a array_api_strict Array: "
         "move one of them (minisam.backend.put)"
     ):
-        B.check_same_home(w=array_api_strict.ones(1), a=W)
+        checks.check_same_home(w=array_api_strict.ones(1), a=W)

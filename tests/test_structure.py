@@ -14,11 +14,12 @@ HOUSE = Path(minisam.__file__).parent
 # what each file of the method may import from minisam
 METHOD = {
     "backend": set(),
+    "checks": {"backend"},
     "losses": {"backend"},
-    "mlp": {"backend", "losses"},
-    "preconditioners": {"backend"},
-    "optimizers": {"backend"},
-    "presam": {"backend", "preconditioners", "optimizers"},
+    "mlp": {"backend", "checks", "losses"},
+    "preconditioners": {"backend", "checks"},
+    "optimizers": {"backend", "checks"},
+    "presam": {"backend", "checks", "preconditioners", "optimizers"},
 }
 WINGS = {
     "laws": {"backend", "laws"},  # never the code it judges

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minisam.backend import check_choice
+from minisam.checks import check_choice
 from minisam.lab import engines
 from minisam.lab.data import SOURCES, load
 from minisam.lab.statistics import interval

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minisam import backend
-from minisam.backend import Array, check_between, check_choice
+from minisam.backend import Array
+from minisam.checks import check_between, check_choice
 
 CLASSES = 10
 

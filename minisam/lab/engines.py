@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
-from minisam.backend import check_between
+from minisam.checks import check_between
 
 
 class Engine(NamedTuple):

@@ -16,17 +16,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from minisam.backend import (
-    Array,
-    check_acts_on,
-    check_between,
-    device,
-    get,
-    namespace,
-    norm,
-    put,
-    unit,
-)
+from minisam.backend import Array, device, get, namespace, norm, put, unit
+from minisam.checks import check_acts_on, check_between
 
 Hvp = Callable[[Array], Array]
 Grad = Callable[[Array], tuple[Array, Array]]

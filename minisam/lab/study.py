@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import minisam
-from minisam import backend
+from minisam import checks
 from minisam.lab import engines
 from minisam.lab.data import Data, Split, load
 from minisam.lab.train import along, train
@@ -217,8 +217,8 @@ def study(
     engine = engine or engines.local(1)
     methods = list(methods)
     for method in methods:
-        backend.check_choice("method", method, METHODS)
-    backend.check_between("seeds", seeds, 1)
+        checks.check_choice("method", method, METHODS)
+    checks.check_between("seeds", seeds, 1)
     tuning = tuning_runs(methods)
     size = population_size(setting, len(TUNING_SEEDS) * max(len(METHODS[m][1]) for m in methods))
     compute(setting, tuning, log, engine, size, progress)
@@ -297,7 +297,7 @@ def library(name: str) -> Any:
     ValueError
         If it is unknown or not installed, or if CuPy finds no GPU.
     """
-    backend.check_choice("backend", name, ("numpy", "cupy", "torch"))
+    checks.check_choice("backend", name, ("numpy", "cupy", "torch"))
     package = {"numpy": "numpy", "cupy": "minisam[gpu-cuda12]", "torch": "torch"}[name]
     try:
         xp = __import__(name)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minisam import backend
+from minisam import backend, checks
 from minisam.backend import Array, namespace, unit
 from minisam.lab.data import Data, Split
 from minisam.mlp import LOSSES, MLP
@@ -114,9 +114,9 @@ def train(
     """
     X, y = data.train
     xp, device = namespace(X), backend.device(X)
-    backend.check_between("epochs", epochs, 1)
-    backend.check_between("batch", batch, 1, X.shape[0])
-    backend.check_between("every", every, 1)
+    checks.check_between("epochs", epochs, 1)
+    checks.check_between("batch", batch, 1, X.shape[0])
+    checks.check_between("every", every, 1)
     seeds = np.atleast_1d(seed)
     one = lambda a: a[0] if np.ndim(seed) == 0 else a
     opt = SharpnessAware(rule, base)

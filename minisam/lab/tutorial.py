@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import minisam
-from minisam.backend import check_choice
+from minisam.checks import check_choice
 
 
 def folder() -> Path:

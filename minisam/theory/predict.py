@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from minisam import backend
+from minisam import checks
 from minisam.lab.study import library
 from minisam.lab.style import save, style
 from minisam.theory.comparison import Comparison
@@ -86,7 +86,7 @@ def resolve(name: str) -> list[str]:
     for key, (alias, _) in EXHIBITS.items():
         if alias and name.upper() == alias:
             return [key]
-    backend.check_choice("prediction", name, [*EXHIBITS, "all"])
+    checks.check_choice("prediction", name, [*EXHIBITS, "all"])
     return [name]
 
 
