@@ -36,13 +36,28 @@ def configure(parser: argparse.ArgumentParser) -> None:
     default = Setting()
     add = parser.add_argument
     add("--data", default=default.data, help=f"{', '.join(SOURCES)} (default: %(default)s)")
-    add("--label-noise", type=float, default=default.label_noise, metavar="P",
-        help="share of train and validation labels drawn at random (default: %(default)s)")
-    add("--methods", nargs="+", default=list(METHODS), metavar="M",
-        help=f"any of: {' '.join(METHODS)} (default: all)")
+    add(
+        "--label-noise",
+        type=float,
+        default=default.label_noise,
+        metavar="P",
+        help="share of train and validation labels drawn at random (default: %(default)s)",
+    )
+    add(
+        "--methods",
+        nargs="+",
+        default=list(METHODS),
+        metavar="M",
+        help=f"any of: {' '.join(METHODS)} (default: all)",
+    )
     add("--seeds", type=int, default=5, metavar="N", help="runs a method (default: %(default)s)")
-    add("--epochs", type=int, default=default.epochs, metavar="N",
-        help="epochs a run (default: %(default)s)")
+    add(
+        "--epochs",
+        type=int,
+        default=default.epochs,
+        metavar="N",
+        help="epochs a run (default: %(default)s)",
+    )
     add("--backend", default=default.backend, help="numpy, cupy (GPU) or torch (default: numpy)")
     add("--jobs", type=int, metavar="N", help="processes (default: one a core; 1 on a GPU)")
     add("--dask", metavar="HOST:PORT", help="compute on this dask cluster instead")

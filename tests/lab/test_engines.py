@@ -138,6 +138,7 @@ def test_killed_worker_loses_nothing(cluster, tmp_path):
     log = lab.Log(tmp_path / "runs.jsonl", SETTING)
     runs = study.tuning_runs(["sam", "vasso"])
     with engines.on_dask(cluster.scheduler_address) as engine:
+
         def killing(function, tasks):
             for i, result in enumerate(engine.map(function, tasks)):
                 if i == 0:
