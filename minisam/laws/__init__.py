@@ -7,6 +7,11 @@ where ``my_factory(rho, lr, ...)`` returns ``step(w, grad) -> next w``. One law 
 ``minisam.laws.optimality(my_factory, "sam")``. In a test module:
 ``test_my_sam = tests_for(my_factory, claim="sam")``. On the command line:
 ``minisam verify FILE.py:FACTORY --as sam``.
+
+To read: `oracle` (what is recorded), `claims` (the formulas), `draws` (the examples), `case` (an
+implementation on trial), `search` (from a check to a law), then the laws in the order of their
+numbers, `inner`, `symmetry`, `reductions`, `trace`, `state`, `shards`. `expect`, `causes` and
+`words` are the laws' helpers.
 """
 
 from .claims import CLAIMS, Claim, claim_of

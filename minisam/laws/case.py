@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
 from . import draws, problems
-from .claims import MAGNITUDE, Claim, Convention, Hyper, ascend, claim_of, length
+from .claims import MAGNITUDE, Claim, Convention, Hyper, ascend, claim_of, length, stretched
 from .draws import History
-from .oracle import Broken, Factory, Record, Step, Unusable, Vector, answer, described, run
+from .oracle import Factory, Record, Step, Unusable, Vector, answer, described, run
 from .watch import Clock
 
-MIXED = "the weights, or weight decay, mixed into the gradient would do this"
 ROUNDINGS = 64  # elementwise tolerance in units of rounding; correct code was measured at 7
 
 
@@ -200,159 +197,3 @@ class Case:
         """Name a convention."""
         if sentence and sentence not in self.notes:
             self.notes.append(sentence)
-
-    def cause(self, s: Setting, t: int, eps: Vector) -> Callable[[], str]:
-        """Look for a wrong formula that gives the eps seen at step t.
-
-        The shrunk example is so small that several may; one that also explains an example of
-        generic numbers is preferred.
-        """
-
-        def search() -> str:
-            if not np.all(np.isfinite(eps)):
-                return "0/0 or an overflow would do this"
-            here, wide = self.suspects(s, t, eps), self.generic()
-            try:
-                seen = self.take(wide)
-            except Unusable:
-                seen = []
-            there = self.suspects(wide, len(seen) - 1, seen[-1].eps) if seen else []
-            both = [sentence for sentence in there if sentence in here]
-            return (both or there or here or [""])[0]
-
-        return search
-
-    def suspects(self, s: Setting, t: int, eps: Vector) -> list[str]:
-        """The wrong formulas that explain the eps seen at step t where the right one does not."""
-        ws, gs = s.run.w[: t + 1], list(s.run.g[: t + 1].astype(float))
-        D, _ = self.claim.split(s.hyper)
-        v, c, share = self.parts(ws, gs, s.hyper)
-        rho = share * s.rho
-        off, (want, tolerance, _) = length(eps - ascend(v, c, rho)), self.expected(s, t)
-        if not off > length(tolerance) or not np.any(v):
-            return []
-        with np.errstate(all="ignore"):
-            wrong = list(_inner_suspects(v, c, rho)) + [
-                (f"{sentence} would do this", ascend(reference(gs, **D), c, s.rho))
-                for sentence, reference in self.claim.objective.suspects
-            ]
-            return (
-                _blocks(c, eps, rho, want)
-                + _mixed(c, v, ws[-1].astype(float), eps)
-                + [
-                    sentence
-                    for sentence, e in wrong
-                    if np.all(np.isfinite(e))
-                    and length(e - eps) <= length(tolerance) + 1e-2 * off
-                    and length(e - want) > length(tolerance)
-                ]
-                + _close(eps, want)
-            )
-
-
-def _close(eps: Vector, want: Vector) -> list[str]:
-    """The right direction, or the right eps to seven digits."""
-    if length(eps - want) <= 1e-6 * length(want):
-        return ["working in single precision would do this"]
-    factor = length(eps) / (length(want) or 1)
-    if length(eps - factor * want) > 1e-6 * length(eps):
-        return []
-    return [f"a radius of {factor:.3g} rho would do this"]
-
-
-def _blocks(c: Vector, eps: Vector, rho: float, want: Vector) -> list[str]:
-    """The sign of a norm per tensor: every block uses the whole radius."""
-    if c.ndim == 2 or not np.all(c) or rho == 0 or _close(eps, want):
-        return []
-    blocks = (length(eps / c) / rho) ** 2
-    if blocks < 1.5 or abs(blocks - round(blocks)) > 1e-3:
-        return []
-    return [f"a norm taken over {round(blocks)} blocks one by one would do this"]
-
-
-def _mixed(c: Vector, v: Vector, w: Vector, eps: Vector) -> list[str]:
-    """Whether eps is the answer for D g + k w, some k, rather than for D g."""
-    if c.ndim == 2 or not np.all(c) or len(v) < 4:
-        return []
-    A, y = np.stack([v, w], axis=1), eps / c**2
-    fit = np.linalg.lstsq(A, y, rcond=None)[0]
-    if length(A @ fit - y) > 1e-6 * length(y) or abs(fit[1]) < 1e-6 * abs(fit[0]):
-        return []
-    return [MIXED]
-
-
-def _inner_suspects(v: Vector, c: Vector, rho: float):
-    """Wrong answers to the inner question, each with the sentence that explains it."""
-    e, N, n = ascend(v, c, rho), stretched(c, v), len(v)
-    cv = c @ (c.T @ v) if c.ndim == 2 else c * c * v
-    yield "no perturbation at all", 0 * e
-    yield "descending instead of ascending would do this", -e
-    yield "C where C^2 belongs would do this", rho * (c @ v if c.ndim == 2 else c * v) / N
-    yield (
-        "C where C^2 belongs, with the norm of D g, would do this",
-        (rho * (c @ v if c.ndim == 2 else c * v) / length(v)),
-    )
-    yield "the norm of D g where that of C D g belongs would do this", rho * cv / length(v)
-    yield "the norm of C^2 D g where that of C D g belongs would do this", rho * cv / length(cv)
-    yield "a squared norm would do this", rho * cv / N**2
-    yield "a norm left out would do this", rho * cv
-    yield "rho squared would do this", rho * e
-    yield "a root mean square instead of a norm would do this", e * np.sqrt(n)
-    yield (
-        "the sum of absolute values instead of a norm would do this",
-        (rho * cv / np.sum(np.abs(c.T @ v if c.ndim == 2 else c * v))),
-    )
-    yield "C left out would do this", ascend(v, np.ones(n), rho)
-    if c.ndim == 1:
-        yield "dividing by C would do this", ascend(v, 1 / c, rho)
-        yield "C^2 where C belongs would do this", ascend(v, c * c, rho)
-        yield "the square root of C would do this", ascend(v, np.sqrt(c), rho)
-    for k in range(4, 17):
-        yield "an additive constant in the norm would do this", e * N / (N + 10.0**-k)
-    for k in range(4, 17):
-        yield "an additive constant in the norm would do this", e * N / np.sqrt(N**2 + 10.0**-k)
-
-
-def stretched(c: Vector, v: Vector) -> float:
-    """||C'v||."""
-    return length(c.T @ v if c.ndim == 2 else c * v)
-
-
-def gauge(c: Vector, e: Vector) -> float:
-    """||C^-1 e||, over the entries where a diagonal C is not 0."""
-    if c.ndim == 2:
-        return length(np.linalg.solve(c, e))
-    return length(e[c != 0] / c[c != 0])
-
-
-def shown(e) -> str:
-    """A number or vector in a message, in full between marks; `fail` shortens them together."""
-    return "⟦" + " ".join(repr(float(x)) for x in np.ravel(e)) + ("⟧" if np.ndim(e) else "⟧⟧")
-
-
-def shortened(message: str) -> str:
-    """Give the marked numbers as many digits as it takes to tell them apart, 4 to 17."""
-    marked = re.compile("⟦([^⟧]*)(⟧⟧?)")
-    whole = {m[1] for m in marked.finditer(message)}
-
-    def words(x: str, digits: int) -> str:
-        return ", ".join(f"{float(k):.{digits}g}" if digits < 17 else k for k in x.split())
-
-    digits = next((k for k in (4, 6, 9, 12) if len({words(x, k) for x in whole}) == len(whole)), 17)
-    bracket = {"⟧": "[{}]", "⟧⟧": "{}"}
-    return marked.sub(lambda m: bracket[m[2]].format(words(m[1], digits)), message)
-
-
-def text(x) -> str:
-    """A number or a vector in a counterexample: short decimals."""
-    if isinstance(x, np.ndarray):
-        return "[" + ", ".join(map(text, x)) + "]"
-    return f"{float(x):.4g}" if isinstance(x, float | np.floating) else str(x)
-
-
-def fail(message: str, cause: str | Callable[[], str] = "", /, **values) -> NoReturn:
-    """Raise `Broken`: the message, the values that show it, the likely cause."""
-    given = ", ".join(f"{name} = {text(x)}" for name, x in values.items())
-    message = shortened(message)
-    ask = (lambda: cause) if isinstance(cause, str) else cause
-    raise Broken(f"{message}{'; ' + given if given else ''}.", ask)

@@ -40,6 +40,18 @@ def ascend(v: Vector, C: Vector, rho: float) -> Vector:
     return rho * (C @ u if C.ndim == 2 else C * u) / N if N > 0 else 0 * v
 
 
+def stretched(c: Vector, v: Vector) -> float:
+    """||C'v||."""
+    return length(c.T @ v if c.ndim == 2 else c * v)
+
+
+def gauge(c: Vector, e: Vector) -> float:
+    """||C^-1 e||, over the entries where a diagonal C is not 0."""
+    if c.ndim == 2:
+        return length(np.linalg.solve(c, e))
+    return length(e[c != 0] / c[c != 0])
+
+
 # The objectives: all gradients so far, g_0 ... g_t, each (n,)  ->  D g
 
 

@@ -86,6 +86,10 @@ class History:
     def as_type(self, dtype: str) -> History:
         return History(self.w.astype(dtype), self.g.astype(dtype), self.h.astype(dtype))
 
+    def scaled(self, c: float) -> History:
+        """The same run with c times the gradients at w_t."""
+        return History(self.w, (self.g * c).astype(self.dtype), self.h)
+
 
 def history(draw, n: int, steps: int, dtype: str = "float64", dead: bool = True) -> History:
     """Draw a run of ``steps`` minibatches.

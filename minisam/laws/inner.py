@@ -6,38 +6,13 @@ import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from .case import ROUNDINGS, Case, Setting, fail, gauge, shown, stretched, unit_roundoff
-from .claims import FISHER, GIVEN_C, GIVEN_D, INFO, MAGNITUDE, length
+from .case import ROUNDINGS, Case, Setting, unit_roundoff
+from .causes import cause
+from .claims import FISHER, GIVEN_C, GIVEN_D, INFO, MAGNITUDE, gauge, length, stretched
 from .draws import History, matrix, nonzero, positive
+from .expect import agree
 from .search import law, only
-
-
-def compare(case: Case, s: Setting, t: int, eps: np.ndarray, what: str) -> None:
-    """Break unless ``eps``, seen at step t of ``s``, is the one the claim defines."""
-    want, tolerance, posed = case.expected(s, t)
-    assume(posed)
-    off = ~(np.abs(eps - want) <= tolerance)  # a NaN is off, too
-    if np.any(off):
-        fail(
-            f"eps is {shown(eps)}, {case.claim.name} has {shown(want)}" + at(t),
-            case.cause(s, t, eps),
-            **example(s, t),
-        )
-
-
-def example(s: Setting, t: int) -> dict:
-    """The values that show a counterexample: gradients so far, the point, hyperparameters."""
-    gs = {"g": s.run.g[0]} if t == 0 else {f"g{k}": s.run.g[k] for k in range(t + 1)}
-    return {**gs, "w": s.run.w[t], "rho": s.rho, **s.hyper}
-
-
-def at(t: int) -> str:
-    return f" at step {t + 1}" if t else ""
-
-
-def scaled(run: History, c: float) -> History:
-    """The same run with c times the gradients at w_t."""
-    return History(run.w, (run.g * c).astype(run.dtype), run.h)
+from .words import at, example, fail, shown
 
 
 @law("L1", "optimality", "D g = (||C D g|| / rho) C^-2 eps")
@@ -58,14 +33,14 @@ def optimality(case: Case, draw) -> None:
                 else f"eps leaves the ball, |C^-1 eps| is {shown(gauge(c, rec.eps))}"
             )
             better = f", with e = {shown(want)} instead of {shown(rec.eps)}" + at(t)
-            fail(claim + better, case.cause(s, t, rec.eps), **example(s, t))
+            fail(claim + better, cause(case, s, t, rec.eps), **example(s, t))
 
 
 @law("L2", "active constraint", "||C^-1 eps|| = rho")
 def active_constraint(case: Case, draw) -> None:
     """The radius is used in full, however small the gradient is."""
     s = case.setting(draw)
-    s.run = scaled(s.run, 10.0 ** -draw(st.sampled_from([8, 3, 0])))
+    s.run = s.run.scaled(10.0 ** -draw(st.sampled_from([8, 3, 0])))
     u = unit_roundoff(s.run.dtype)
     for t, rec in enumerate(case.take(s)):
         want, tolerance, posed = case.expected(s, t)
@@ -79,7 +54,7 @@ def active_constraint(case: Case, draw) -> None:
         if not abs(got - radius) <= slack:
             fail(
                 f"|C^-1 eps| is {shown(got)}, rho is {shown(radius)}" + at(t),
-                case.cause(s, t, rec.eps),
+                cause(case, s, t, rec.eps),
                 **example(s, t),
             )
 
@@ -93,15 +68,13 @@ def gradient_scale(case: Case, draw) -> None:
     wide = s.run.dtype == np.float64
     limit = (60 if wide else 10) if case.claim.objective is INFO else (150 if wide else 12)
     c = 10.0 ** draw(st.integers(-limit, limit))
-    plain, big = case.take(s), case.take(s, scaled(s.run, c))
+    plain, big = case.take(s), case.take(s, s.run.scaled(c))
     for t, (a, b) in enumerate(zip(plain, big, strict=True)):
-        _, tolerance, posed = case.expected(s, t)
-        assume(posed)
-        if not np.all(np.abs(a.eps - b.eps) <= 2 * tolerance):
-            run = Setting(s.rho, s.lr, s.hyper, scaled(s.run, c))
+        if not agree(case, s, t, a.eps, b.eps):
+            run = Setting(s.rho, s.lr, s.hyper, s.run.scaled(c))
             fail(
                 f"eps is {shown(a.eps)} for g and {shown(b.eps)} for {c:.0e} g" + at(t),
-                case.cause(run, t, b.eps),
+                cause(case, run, t, b.eps),
                 **example(s, t),
             )
     if case.claim.objective is not INFO:
@@ -112,7 +85,7 @@ def _extreme(case: Case, s: Setting) -> None:
     """Squares of these gradients leave the number range: a plain norm does not survive that."""
     tiny = 1e-170 if s.run.dtype == np.float64 else 1e-25
     _, tolerance, _ = case.expected(s, 0)
-    a, b = case.take(s)[0], case.take(s, scaled(s.run, tiny))[0]
+    a, b = case.take(s)[0], case.take(s, s.run.scaled(tiny))[0]
     if not np.all(np.abs(a.eps - b.eps) <= 2 * tolerance):
         case.note(
             "the norm is not scaled: its squares vanish at |g| near 1e-170, in float32 near 1e-25"
@@ -124,10 +97,8 @@ def odd(case: Case, draw) -> None:
     """Negated gradients negate eps; a positive factor in front of D cancels."""
     s = case.setting(draw)
     plain = case.take(s)
-    for t, (a, b) in enumerate(zip(plain, case.take(s, scaled(s.run, -1)), strict=True)):
-        _, tolerance, posed = case.expected(s, t)
-        assume(posed)
-        if not np.all(np.abs(a.eps + b.eps) <= 2 * tolerance):
+    for t, (a, b) in enumerate(zip(plain, case.take(s, s.run.scaled(-1)), strict=True)):
+        if not agree(case, s, t, a.eps, -b.eps):
             fail(f"eps is {shown(a.eps)} for g and {shown(b.eps)} for -g" + at(t), **example(s, t))
     if case.claim.objective is GIVEN_D:
         k = draw(st.sampled_from([4.0, 3.0, 0.125]))
@@ -159,13 +130,11 @@ def constraint_gauge(case: Case, draw) -> None:
         case.note("not judged: with C = 1 on some entries the ball cannot be scaled from outside")
         return
     for t, (a, b) in enumerate(zip(case.take(s, rho=k * s.rho), wide, strict=True)):
-        _, tolerance, posed = case.expected(s, t)
-        assume(posed)
-        if not np.all(np.abs(a.eps - b.eps) <= 2 * max(k, 1) * tolerance):
+        if not agree(case, s, t, a.eps, b.eps, 2 * max(k, 1)):
             fail(
                 f"eps is {shown(b.eps)} in a ball {k:g} times as wide, {shown(a.eps)} with "
                 f"{k:g} times the radius" + at(t),
-                case.cause(s, t, case.take(s)[t].eps),
+                cause(case, s, t, case.take(s)[t].eps),
                 **example(s, t),
             )
 
@@ -177,12 +146,10 @@ def radius_homogeneity(case: Case, draw) -> None:
     k = draw(st.sampled_from([2.0, 3.0, 0.25, 1000.0]))
     plain = case.take(s)
     for t, (a, b) in enumerate(zip(plain, case.take(s, rho=k * s.rho), strict=True)):
-        _, tolerance, posed = case.expected(s, t)
-        assume(posed)
-        if not np.all(np.abs(k * a.eps - b.eps) <= 2 * max(k, 1) * tolerance):
+        if not agree(case, s, t, k * a.eps, b.eps, 2 * max(k, 1)):
             fail(
                 f"eps is {shown(a.eps)} at rho and {shown(b.eps)} at {k:g} rho" + at(t),
-                case.cause(s, t, a.eps),
+                cause(case, s, t, a.eps),
                 **example(s, t),
             )
 
@@ -209,7 +176,7 @@ def duality(case: Case, draw) -> None:
     if not np.all(np.abs(a.eps - b.eps) <= 2 * max(1, radius / s.rho) * case.expected(s, 0)[1]):
         fail(
             f"eps is {shown(a.eps)} with constraint C, {shown(b.eps)} with objective C^2",
-            case.cause(s, 0, a.eps),
+            cause(case, s, 0, a.eps),
             **example(s, 0),
         )
 
@@ -280,7 +247,7 @@ def support_function(case: Case, draw) -> None:
         fail(
             f"the climb <D g, eps> grows at {slope:.6g} along dg, <eps, D dg> is {want:.6g}"
             + at(t),
-            case.cause(s, t, eps),
+            cause(case, s, t, eps),
             **example(s, t),
             dg=dg,
         )

@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from .case import Case, Setting, fail, shown
+from .case import Case, Setting
+from .causes import cause
 from .claims import (
     AVERAGED,
     BALL,
@@ -22,8 +23,9 @@ from .claims import (
     length,
 )
 from .draws import History, entries, nonzero
-from .inner import at, compare, example
+from .expect import compare
 from .search import law, only
+from .words import at, example, fail, shown
 
 
 @law("L15", "reductions", "VaSSO(theta = 1) = Friendly(sigma = 0) = infoSAM(power = 0) = SAM, ...")
@@ -58,7 +60,7 @@ def reductions_to_sam(case: Case, draw) -> None:
         if not np.all(np.abs(rec.eps - want) <= tolerance):
             fail(
                 f"eps is {shown(rec.eps)}, SAM's is {shown(want)}" + at(t),
-                case.cause(s, t, rec.eps),
+                cause(case, s, t, rec.eps),
                 **example(s, t),
             )
         if constraint is MAGNITUDE and not case.inside(n).any():
@@ -138,7 +140,7 @@ def friendly_average(case: Case, draw) -> None:
             fail(
                 f"eps is {shown(rec.eps)}; the other average with sigma' = {other:.4g} gives "
                 f"{shown(want)}" + at(t),
-                case.cause(s, t, rec.eps),
+                cause(case, s, t, rec.eps),
                 **example(s, t),
             )
 
@@ -183,7 +185,7 @@ def noise_weights(case: Case, draw) -> None:
             fail(
                 f"the weights eps / g are {shown(unit)} and, with {shown(m)} added to every "
                 f"gradient, {shown(unit_m)}" + at(t),
-                lambda t=t, a=a: case.cause(s, t, a.eps)() or "an average from zero would do this",
+                lambda t=t, a=a: cause(case, s, t, a.eps)() or "an average from zero would do this",
                 **example(s, t),
             )
 
@@ -222,10 +224,10 @@ def masked(case: Case, draw) -> None:
         if np.any(rec.eps[~m]):
             fail(
                 f"eps is {shown(rec.eps)}, not 0 outside the mask" + at(t),
-                case.cause(s, t, rec.eps),
+                cause(case, s, t, rec.eps),
                 **example(s, t),
             )
-        compare(case, s, t, rec.eps, "mask")
+        compare(case, s, t, rec.eps)
     noise = entries(draw, n) * ~m
     run = History(s.run.w, (s.run.g + noise).astype(dtype), s.run.h)
     if case.objective.shrinks:

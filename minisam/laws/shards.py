@@ -11,11 +11,12 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from . import problems
-from .case import Case, fail, length, shown
-from .claims import BALL, PLAIN
+from .case import Case
+from .claims import BALL, PLAIN, length
 from .draws import entries, nonzero, positive
 from .oracle import Gradient, run
 from .search import law, only
+from .words import fail, shown
 
 sam_alone = only(
     lambda claim: claim.objective is PLAIN and claim.constraint is BALL,

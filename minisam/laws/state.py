@@ -6,12 +6,14 @@ import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from .case import ROUNDINGS, Case, Setting, fail, gauge, shown, unit_roundoff
-from .claims import AVERAGED, BALL, FRIENDLY, INFO, MAGNITUDE, UPDATED, length
+from .case import ROUNDINGS, Case, Setting, unit_roundoff
+from .causes import cause
+from .claims import AVERAGED, BALL, FRIENDLY, INFO, MAGNITUDE, UPDATED, gauge, length
 from .draws import History
-from .inner import at, compare, example
+from .expect import compare
 from .oracle import same
 from .search import law
+from .words import at, example, fail, shown
 
 
 @law(
@@ -37,7 +39,7 @@ def causality(case: Case, draw) -> None:
                 **example(s, t),
                 h=s.run.h[0],
             )
-        compare(case, s, t, a.eps, "eps")
+        compare(case, s, t, a.eps)
 
 
 @law("L21", "degenerate input", "g = 0, C = 0 or nothing masked in: eps = 0; dead entries stay out")
@@ -74,7 +76,7 @@ def degenerate(case: Case, draw) -> None:
         if kind == "constant" and case.claim.objective is INFO:
             _active(case, s, t, rec.eps)  # rounding decides whether its noise is exactly 0
             continue
-        compare(case, s, t, rec.eps, kind)
+        compare(case, s, t, rec.eps)
     if kind == "dead" and case.claim.objective is INFO and case.claim.constraint is BALL:
         _without_dead(case, s)
 
@@ -107,7 +109,7 @@ def _without_dead(case: Case, s: Setting) -> None:
             fail(
                 f"eps is {shown(a.eps[live])} beside dead entries, {shown(b.eps)} without them"
                 + at(t),
-                case.cause(s, t, a.eps),
+                cause(case, s, t, a.eps),
                 **example(s, t),
             )
 
@@ -122,7 +124,7 @@ def _long_and_wide(case: Case) -> None:
             fail(
                 f"in a longer run with {len(want)} weights eps is off by {off / s.rho:.2g} rho"
                 + at(t),
-                case.cause(s, t, rec.eps),
+                cause(case, s, t, rec.eps),
             )
 
 
@@ -136,4 +138,4 @@ def definition(case: Case, draw) -> None:
     """Several steps with all hyperparameters at work, against the formula itself."""
     s = case.setting(draw, steps=6, memoryless=3)
     for t, rec in enumerate(case.take(s)):
-        compare(case, s, t, rec.eps, "eps")
+        compare(case, s, t, rec.eps)

@@ -10,33 +10,18 @@ import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from .case import MIXED, Case, Setting, fail, shown
-from .claims import (
-    BALL,
-    FISHER,
-    GIVEN_C,
-    GIVEN_D,
-    INFO,
-    MAGNITUDE,
-    PLAIN,
-    Claim,
-    length,
-)
+from .case import Case, Setting
+from .causes import MIXED, cause
+from .claims import BALL, FISHER, GIVEN_C, GIVEN_D, INFO, MAGNITUDE, PLAIN, Claim, length
 from .draws import History, entries, nonzero, positive
-from .inner import at, example, scaled
+from .expect import agree
 from .search import law, only
+from .words import at, example, fail, shown
 
 
 def given(claim: Claim) -> bool:
     """D and C both come from outside."""
     return claim.objective is GIVEN_D and claim.constraint is GIVEN_C
-
-
-def agree(case: Case, s: Setting, t: int, got, want, factor: float = 2) -> bool:
-    """Whether two perturbations of step t agree to the tolerance there."""
-    _, tolerance, posed = case.expected(s, t)
-    assume(posed)
-    return bool(np.all(np.abs(got - want) <= factor * tolerance))
 
 
 @law("L10", "signed permutations and blocks", "eps(P w; P g) = P eps(w; g), P a signed permutation")
@@ -57,7 +42,7 @@ def signed_permutations(case: Case, draw) -> None:
             fail(
                 f"eps is {shown(a.eps)}; with the entries in the order {list(map(int, order))} and "
                 f"signs {list(map(int, sign))} it is {shown(b.eps)}" + at(t),
-                case.cause(s, t, a.eps),
+                cause(case, s, t, a.eps),
                 **example(s, t),
             )
     if case.n is None and not ones.any():
@@ -83,7 +68,7 @@ def _padding(case: Case, draw, s: Setting) -> None:
             fail(
                 f"eps is {shown(a.eps)}; with {k} unused parameters behind them {shown(b.eps)}"
                 + at(t),
-                case.cause(s, t, a.eps),
+                cause(case, s, t, a.eps),
                 **example(s, t),
             )
 
@@ -157,7 +142,7 @@ def rotations(case: Case, draw) -> None:
             fail(
                 f"eps of the rotated problem is {shown(b.eps)}, the rotated eps {shown(want)}"
                 + at(t),
-                case.cause(s, t, a.eps),
+                cause(case, s, t, a.eps),
                 **example(s, t),
             )
 
@@ -176,16 +161,16 @@ def loss_scale_and_origin(case: Case, draw) -> None:
                 fail(
                     f"eps is {shown(a.eps)} at w and {shown(b.eps)} at w + {shown(shift)}, with "
                     "the same gradients" + at(t),
-                    lambda t=t, a=a: case.cause(s, t, a.eps)() or MIXED,
+                    lambda t=t, a=a: cause(case, s, t, a.eps)() or MIXED,
                     **example(s, t),
                 )
     k = draw(st.sampled_from([2.0, 0.5, 3.0, 0.1, 8.0]))
     changes = {"eta": s.hyper["eta"] / k**2} if case.claim.constraint is FISHER else {}
-    for t, (a, b) in enumerate(zip(plain, case.take(s, scaled(s.run, k), **changes), strict=True)):
+    for t, (a, b) in enumerate(zip(plain, case.take(s, s.run.scaled(k), **changes), strict=True)):
         if not agree(case, s, t, a.eps, b.eps):
             fail(
                 f"eps is {shown(a.eps)} for f and {shown(b.eps)} for {k:g} f" + at(t),
-                case.cause(s, t, a.eps),
+                cause(case, s, t, a.eps),
                 **example(s, t),
             )
 
@@ -233,7 +218,7 @@ def rescaling(case: Case, draw) -> None:
         fail(
             f"with eta = 0 eps is {shown(a)} at w and {shown(b)} at A w, A = {shown(A)}; "
             f"A eps would be {shown(A * a)}",
-            case.cause(x, 0, a),
+            cause(case, x, 0, a),
             **example(x, 0),
         )
 
@@ -287,6 +272,6 @@ def reparametrisation(case: Case, draw) -> None:
             fail(
                 f"eps is {shown(want)} in w; from z = w / {shown(T)} it comes out as {shown(got)}"
                 + at(t),
-                case.cause(s, t, a.eps),
+                cause(case, s, t, a.eps),
                 **example(s, t),
             )

@@ -10,12 +10,14 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from . import problems
-from .case import Case, Setting, fail, shown, text
+from .case import Case, Setting
+from .causes import cause
 from .claims import MAGNITUDE
 from .draws import History, entries, nonzero
-from .inner import at, compare, example
+from .expect import compare
 from .oracle import Gradient, Record, Unusable, run, same
 from .search import SHARED, law
+from .words import at, example, fail, shown, text
 
 
 @law("L0", "protocol", "factory(rho, lr, ...) -> step, step(w, grad) -> next w")
@@ -44,7 +46,7 @@ def arrives(case: Case, rec: Record, s: Setting, t: int, want: np.ndarray, what:
         return
     off = float(np.max(np.abs(rec.out - want)))
 
-    def cause() -> str:
+    def why() -> str:
         wide = case.generic()
         found = _misstep(case.take(wide)[0], wide.lr) or _misstep(rec, s.lr)
         if not found and off <= 1e-3 * float(np.max(np.abs(rec.eps), initial=0)):
@@ -53,7 +55,7 @@ def arrives(case: Case, rec: Record, s: Setting, t: int, want: np.ndarray, what:
 
     fail(
         f"the step goes to {shown(rec.out)}, {what} is {shown(want)}, off by {off:.2g}" + at(t),
-        cause,
+        why,
         **example(s, t),
         h=rec.h,
         lr=s.lr,
@@ -182,10 +184,10 @@ def dtype_kept(case: Case, draw) -> None:
         if posed and not np.all(np.abs(a.eps - b.eps) <= np.maximum(2 * tolerance, scale)):
             fail(
                 f"eps is {shown(a.eps)} in float32 and {shown(b.eps)} in float64" + at(t),
-                case.cause(wide, t, a.eps),
+                cause(case, wide, t, a.eps),
                 **example(s, t),
             )
-        compare(case, wide, t, b.eps, "float64")
+        compare(case, wide, t, b.eps)
 
 
 @law("L25", "base optimizer at w", "next w = w - lr (m + wd w), eps free of weight decay")
@@ -207,7 +209,7 @@ def base_at_w(case: Case, draw) -> None:
     m = np.zeros(n)
     for t, rec in enumerate(case.take(s, **given)):
         if case.claim.constraint is not MAGNITUDE or not decay:
-            compare(case, s, t, rec.eps, "eps")
+            compare(case, s, t, rec.eps)
         if not rec.calls:
             fail("the gradient is never asked for", **example(s, t))
         m = momentum * m + rec.h.astype(float) + decay * rec.w.astype(float)

@@ -9,10 +9,11 @@ import pytest
 from minisam.cli import main
 from minisam.laws import LAWS, judge, optimality, tests_for
 from minisam.laws.bugs.correct import sam
-from minisam.laws.case import Case, shortened, shown
+from minisam.laws.case import Case
 from minisam.laws.oracle import Broken, Unusable
 from minisam.laws.search import search
 from minisam.laws.watch import watched
+from minisam.laws.words import shortened, shown
 from tests.laws.wrong import hangs
 
 GOOD = """

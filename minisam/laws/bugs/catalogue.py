@@ -40,7 +40,8 @@ BUGS = (
         sam,
         "return m * np.linalg.norm(u / m) if m > 0 else m",
         "return np.sqrt((u * u).sum())",
-        "squares of 1e-170 are 0 and squares of 1e200 are infinite; in float32, of 1e-25 and 1e20",
+        "squares of 1e-170 are 0 and squares of 1e200 are infinite; in float32, of 1e-25 and 1e20. "
+        "Nearly all public code does it, so the laws name it as a convention",
         "writing the definition of the norm",
         ("L3",),
     ),
@@ -407,7 +408,8 @@ BUGS = (
         sparse,
         "unit(mask * g)",
         "mask * unit(g)",
-        "the radius shrinks to rho ||Mg|| / ||g||",
+        "the radius shrinks to rho ||Mg|| / ||g||. SparseSAM's own code does it, so the laws name it "
+        "as a convention",
         "masking eps instead of the gradient",
         ("L18",),
     ),
