@@ -11,6 +11,7 @@ are a population. Derived here unless a source is named.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import exp, lgamma, sqrt
 from typing import NamedTuple
 
@@ -118,6 +119,26 @@ def estimation_factor(nu, p):
     return exp(log_moment(-p / 2) - log_moment(-p) / 2)
 
 
+@dataclass(frozen=True)
+class PastNoiseWeights(NoiseWeights):
+    """``D = v_{t-1}^(-power/2)``: noise weights that do not look at the gradient they weigh."""
+
+    def weigh(self, w, g, v, state):
+        _, new = super().weigh(w, g, v, state)
+        if state is None:
+            return v, new
+        return v * np.where(state.v > 0, state.v, 1.0) ** (-self.power / 2), new
+
+
+def past_noise_alignment(mu, s, theta, power):
+    """Return A(s^-power) times the cost of `estimation_factor`, for `PastNoiseWeights`.
+
+    InfoSAM without its floor, whose v_t holds the new gradient itself, aligns *better*
+    (`infosam_alignment` with delta = 0): a gradient far off its average gets a small weight.
+    """
+    return estimation_factor(degrees_of_freedom(theta), power) * alignment(s**-power, mu, s)
+
+
 def collapse(p):
     """Return the limit of ``E sum_i (eps_i / rho)^4`` when s is estimated from one difference.
 
@@ -130,7 +151,10 @@ def collapse(p):
 
 
 def vasso_alignment(mu, s, theta):
-    """Return ``||mu|| / sqrt(||mu||^2 + phi S)``: averaging leaves phi of the noise."""
+    """Return ``||mu|| / sqrt(||mu||^2 + phi S)``: averaging leaves phi of the noise.
+
+    The best weights on the average are ``wiener(mu, sqrt(phi) s)``.
+    """
     return alignment(1.0, mu, np.sqrt(steady_variance(theta)) * s)
 
 
@@ -205,6 +229,22 @@ def measure_cosines(rule, mu, s, draws=40, steps=0, seed=0):
     for _, g in zip(range(steps + 1), stream, strict=False):
         eps, state = rule.perturb(w, g, state)
     return unit(eps) @ unit(mu)
+
+
+def measure_plug_in(
+    theta=0.1, power=1.0, omega=0.4, snr=0.04, n=5000, draws=40, seed=0
+) -> list[Comparison]:
+    """Compare noise weights s^-power estimated without and with the gradient that they weigh."""
+    mu, s = lognormal_noise(omega, 0.0, n, snr)
+    past = PreSAM(1.0, PastNoiseWeights(theta, 0.0, power))
+    cosine = lambda rule: measure_cosines(rule, mu, s, draws, 45, seed).mean()
+    return [
+        Comparison("alignment, noise estimated without the gradient weighed",
+                   past_noise_alignment(mu, s, theta, power), cosine(past)),
+        Comparison("alignment, noise estimated with it",
+                   infosam_alignment(mu, s, theta, 0.0, power),
+                   cosine(InfoSAM(1.0, theta, 0.0, power))),
+    ]  # fmt: skip
 
 
 class Alignments(NamedTuple):

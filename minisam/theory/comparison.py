@@ -8,7 +8,10 @@ import numpy as np
 
 
 class Comparison(NamedTuple):
-    """A predicted and a measured quantity; each a number, or arrays over a population."""
+    """A predicted and a measured quantity; each a number, or arrays over a population.
+
+    ``predicted`` is None for what is only measured.
+    """
 
     name: str
     predicted: Any

@@ -97,11 +97,15 @@ def settling_path(
 def measure_settling(
     ratios: Any = (1.0, 1 / 9, 9.0), rho: float = 0.05, lr: float = 0.3, steps: int = 10_000,
     opt: Any = None,
-) -> list[Comparison]:  # fmt: skip
-    """Compare where preSAM with d = (ratio, 1) settles, averaged over the last fifth of the run."""
+) -> tuple[Array, list[Comparison]]:  # fmt: skip
+    """Return the paths of preSAM with d = (ratio, 1), (steps + 1, ratios), and where they settle.
+
+    That is averaged over the last fifth of the run.
+    """
     d = np.stack([np.array(ratios), np.ones(len(ratios))], axis=-1)
-    b = np.mean(settling_path(d, rho, lr, steps, opt)[-steps // 5 :], axis=0)
-    return [
+    path = settling_path(d, rho, lr, steps, opt)
+    b = np.mean(path[-steps // 5 :], axis=0)
+    return path, [
         Comparison(f"b where d_1 / d_2 = {r:.3g}", settling_point(SharpValley(), lr, d_k), b_k)
         for r, d_k, b_k in zip(ratios, d, b, strict=True)
     ]

@@ -1,12 +1,13 @@
 """FedSAM on real data: handwritten digits, each client with a few classes only.
 
-Measured, not predicted. The split is the one of McMahan et al. (2017): sort by label, cut into
-shards, deal the shards to the clients.
+Measured, not predicted. With a small learning rate FedSAM is ahead of FedAvg; a ten times larger
+one gains more, and leaves hardly a difference between the two. The split is the one of McMahan et
+al. (2017): sort by label, cut into shards, deal the shards to the clients.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -15,26 +16,6 @@ from minisam.optimizers import SGD
 from minisam.presam import SAM, SharpnessAware
 from minisam.theory.federated import server_round
 from minisam.theory.problems import Array
-
-
-class Digits(NamedTuple):
-    """Test accuracy of the server's model: (len(rho), seeds, rounds + 1)."""
-
-    rho: Array
-    accuracy: Array
-
-    def table(self) -> str:
-        """Return final accuracies and, seed by seed, the gains over the first radius.
-
-        Means over seeds, with their standard errors.
-        """
-        mean = lambda u: u.mean(-1)
-        error = lambda u: u.std(-1, ddof=1) / u.shape[-1] ** 0.5
-        last = self.accuracy[..., -1]
-        gain = last - last[0]
-        rows = zip(self.rho, mean(last), error(last), mean(gain), error(gain), strict=True)
-        line = "rho {:<5g} accuracy {:.4f} +- {:.4f}   gain {:+.4f} +- {:.4f}"
-        return "\n".join(line.format(*row) for row in rows)
 
 
 def shards(y: Array, clients: int, each: int, seed: int) -> Array:
@@ -75,10 +56,12 @@ def measure_digits(
     batch=32,
     lr=0.05,
     seeds=3,
-) -> Digits:
+) -> Array:
     """Train an MLP 64-32-10 by FedSAM, for every radius and seed at once; rho = 0 is FedAvg.
 
-    ``each`` is the number of shards of a client: ``each = clients`` is close to an even split.
+    Returns the test accuracy of the server's model before each round and after the last,
+    (len(rho), seeds, rounds + 1). ``each`` is the number of shards of a client: ``each = clients``
+    is close to an even split.
     """
     net = MLP((64, 32, 10))
     X, y, X_test, y_test = digits()
@@ -100,4 +83,4 @@ def measure_digits(
     for _ in range(rounds):
         w = server_round(opt, w, [minibatch() for _ in range(steps)], clients, rho=radius)
         found.append(accuracy(w))
-    return Digits(np.asarray(rho), np.stack(found, -1))
+    return np.stack(found, -1)

@@ -93,10 +93,14 @@ def resolve(name: str) -> list[str]:
 def table(rows: list[Comparison]) -> str:
     """Return the aligned table: quantity, predicted, measured, ratio; ranges for populations.
 
-    A quantity marked (bound) has a ratio of at most 1, any other one near 1.
+    A quantity marked (bound) has a ratio of at most 1, any other one near 1; without a prediction
+    it is only measured.
     """
     cells = [("", "predicted", "measured", "ratio")]
-    cells += [(r.name, span(r.predicted), span(r.measured), span(r.ratio)) for r in rows]
+    for r in rows:
+        known = r.predicted is not None
+        cells.append((r.name, span(r.predicted) if known else "-", span(r.measured),
+                      span(r.ratio) if known else "-"))  # fmt: skip
     wide = [max(len(row[i]) for row in cells) for i in range(4)]
     line = lambda row: (
         "  "

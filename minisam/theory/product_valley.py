@@ -36,7 +36,8 @@ def perturbed_residual(x: Array, rho: Any) -> Array:
 def imbalance_factor(x: Array, lr: Any, rho: Any) -> Array:
     """Return Q+ / Q of one SAM step, exactly, (...); rho = 0 is gradient descent.
 
-    ``1 - 2 lr rho sign(r) r' / s - lr^2 r'^2 (1 - rho^2 / s^2)``. Proof idea: SAM moves u by
+    ``1 - 2 lr rho sign(r) r' / s - lr^2 r'^2 (1 - rho^2 / s^2)``. In continuous time, lr -> 0,
+    that is ``dQ/dt = -2 rho |r'| Q / s`` for rho < 2 s. Proof idea: SAM moves u by
     ``-lr r' (v + k u)`` and v by ``-lr r' (u + k v)`` with k = rho sign(r) / s; square, subtract.
     """
     r, s2 = VALLEY.residual(x), np.sum(x * x, axis=-1)

@@ -189,6 +189,23 @@ def test_cost_of_estimating_the_noise(p, cost):
     assert misses(rule, al.alignment(S**-p, MU, S))
 
 
+@pytest.mark.parametrize("power", [1.0, 2.0])
+def test_a_noise_estimate_with_the_gradient_it_weighs_is_better(power):
+    past, plug_in = (
+        ms.PreSAM(1.0, al.PastNoiseWeights(0.1, 0.0, power)),
+        ms.InfoSAM(1.0, delta=0.0, power=power),
+    )
+    model = al.lognormal_noise(0.4, 0.0, 5000, snr=0.04)
+    without = al.past_noise_alignment(*model, 0.1, power)
+    with_it = al.infosam_alignment(*model, delta=0.0, power=power)
+    assert not misses(past, without, model, steps=45)
+    assert not misses(plug_in, with_it, model, steps=45)
+    assert misses(past, with_it, model, steps=45) and misses(plug_in, without, model, steps=45)
+    assert without < al.alignment(model[1] ** -power, *model) < with_it
+    first, second = al.measure_plug_in(power=power, draws=8)
+    assert first.measured < second.measured
+
+
 @pytest.mark.parametrize("p", [1.0, 2.0])
 def test_one_difference_is_no_estimate(p):
     """InfoSAM without its floor, at t = 1: a few parameters take the whole perturbation."""

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 import minisam as ms
 from minisam.preconditioners import Diagonal
 from minisam.theory.edge import measure_edge, sam_edge
+from minisam.theory.pictures.edge import LR, RHO, ride
 from minisam.theory.problems import DiagonalQuadratic
 from minisam.theory.two_cycle import cycle_amplitude
 
@@ -69,6 +70,20 @@ def test_a_constraint_scales_the_radius(seed):
     y = opt.step(x, problem.loss_and_grad, opt.init(x), lr, rho)[0]
     edge = sam_edge(np.abs(problem.grad(x)), lr, rho * c)
     assert np.array_equal(np.abs(y) > np.abs(x), lam > edge)
+
+
+@pytest.mark.slow
+def test_a_network_rides_the_edge():
+    """Largest curvature / edge, mean over the second half of training: fixed seed, 10 %."""
+
+    def ratio(rule, rho):
+        _, lam, g_norm = ride(ms.SharpnessAware(rule, ms.SGD(LR)), np)
+        return np.mean((lam / sam_edge(g_norm, LR, rho))[len(lam) // 2 :])
+
+    assert ratio(None, 0.0) == pytest.approx(1, abs=0.1)
+    assert ratio(ms.SAM(RHO), RHO) == pytest.approx(1, abs=0.1)
+    for wrong in None, ms.SAM(2 * RHO):
+        assert abs(ratio(wrong, RHO) - 1) > 0.1
 
 
 def test_the_valley_rides_the_edge():

@@ -26,10 +26,9 @@ def test_digits_are_standardised_on_the_training_part():
 
 def test_training_learns_and_radius_matters():
     found = measure_digits(rho=(0.0, 0.1), rounds=8, seeds=2)
-    assert found.accuracy.shape == (2, 2, 9)
-    assert np.all(found.accuracy[..., 0] < 0.3) and np.all(found.accuracy[..., -1] > 0.5)
-    assert np.any(found.accuracy[0] != found.accuracy[1])
-    assert found.table().count("\n") == 1
+    assert found.shape == (2, 2, 9)
+    assert np.all(found[..., 0] < 0.3) and np.all(found[..., -1] > 0.5)
+    assert np.any(found[0] != found[1])
 
 
 def test_one_client_is_sam():
@@ -43,4 +42,4 @@ def test_one_client_is_sam():
     for _ in range(5):
         pick = order[rng.integers(len(order), size=32)]
         w, state, _ = opt.step(w, lambda v, i=pick: net.loss_and_grad(v, X[i], y[i]), state)
-    assert abs(found.accuracy[0, 0, -1] - np.mean(net(w, X_test).argmax(-1) == y_test)) < 0.006
+    assert abs(found[0, 0, -1] - np.mean(net(w, X_test).argmax(-1) == y_test)) < 0.006

@@ -34,11 +34,13 @@ def test_the_table_is_aligned_and_tells_the_truth():
     rows = [
         Comparison("amplitude", 0.5, 0.25),
         Comparison("a population", np.array([1.0, 2.0]), np.array([2.0, 5.0])),
+        Comparison("measured only", None, 3.0),
     ]
     lines = table(rows).splitlines()
     assert len({len(line) for line in lines}) == 1
     assert lines[1].split() == ["amplitude", "0.5", "0.25", "0.5"]
     assert lines[2].split() == ["a", "population", "1", "..", "2", "2", "..", "5", "2", "..", "2.5"]
+    assert lines[3].split() == ["measured", "only", "-", "3", "-"]
     assert span(-0.05) == "-0.05"
 
 

@@ -76,6 +76,17 @@ def test_imbalance_shrinks_below_twice_the_norm(seed):
     assert np.all(sign * perturbed_residual(x, 3.99 * rho[:, 0]) > 0)  # rho <= s / 2 there
 
 
+@given(seed=seeds)
+def test_in_continuous_time(seed):
+    """dQ/dt = -2 rho |r'| Q / s under SAM; ASAM conserves Q."""
+    x, _, rho = states(seed)
+    rho, lr, s = rho[:, 0], 1e-7, np.linalg.norm(x, axis=-1)
+    slope = (imbalance_factor(x, lr, rho) - 1) / lr
+    expected = -2 * rho * np.abs(perturbed_residual(x, rho)) / s
+    np.testing.assert_allclose(slope, expected, atol=1e-4)
+    np.testing.assert_allclose((asam_imbalance_factor(x, lr, rho / s) - 1) / lr, 0, atol=1e-4)
+
+
 def test_it_can_fail_beyond():
     x = np.array([0.1, 0.1])
     assert np.sign(VALLEY.residual(x)) * perturbed_residual(x, 2.0) < 0

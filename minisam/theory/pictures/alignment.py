@@ -2,7 +2,7 @@
 
 from minisam.lab.style import ACCENT, METHOD_COLORS, canvas, label
 from minisam.theory import Comparison
-from minisam.theory.alignment import measure_alignments
+from minisam.theory.alignment import measure_alignments, measure_plug_in
 
 COLORS = {
     "SAM": METHOD_COLORS["sam"],
@@ -34,4 +34,4 @@ def show(xp):
                xticks=[0, 0.5, 1])  # fmt: skip
     axes[0].set(ylabel="cosine of eps to the true gradient", ylim=(0, None))
     axes[1].text(0.02, 0.03, "lines: predicted    dots: measured", transform=axes[1].transAxes)
-    return rows, fig
+    return [*rows, *measure_plug_in()], fig

@@ -15,7 +15,7 @@ def show(xp):
 
     left.set_title("Averaging leaves 5 % of the variance")
     lines = [
-        ("variance of VaSSO's average", "VaSSO,\nfirst gradient first", "vasso"),
+        ("variance of VaSSO's average", "VaSSO's average, started\nat the first gradient", "vasso"),
         ("variance of Adam's m", "Adam's m, started at zero", "sgd"),
     ]
     for name, text, method in lines:
@@ -28,7 +28,7 @@ def show(xp):
     label(left, t[0], 1.5**2, "a single gradient", dx=40, dy=9)
     left.set(xlabel="gradients after the first", ylabel="variance of the average", ylim=(0, 2.6))
 
-    right.set_title("Noise estimate: worth 19 samples")
+    right.set_title("The noise estimate: 19 degrees of freedom")
     row, color = seen["degrees of freedom of the same"], METHOD_COLORS["info"]
     right.plot(t, row.measured, "o", color=color, ms=4)
     right.plot(t, row.predicted, color=INK, lw=1.2)

@@ -38,9 +38,11 @@ def show(xp):
             eps, _ = PreSAM(RHO, objective=D).perturb(w, g, None)
             cosine = fetch(unit(eps)) @ unit(mu)
             lost = degradation(lambda w: NET.loss_and_grad(w, X, y), w[:FEW, :], eps[:FEW, :])
-            share = fetch(lost.ascent).mean() / fetch(lost.possible).mean()
-            error = np.std(cosine) / np.sqrt(DRAWS)
-            seen[name].append((alignment(d, mu, s), np.mean(cosine), error, share))
+            ascent, possible = fetch(lost.ascent), fetch(lost.possible).mean()
+            seen[name].append((
+                alignment(d, mu, s), cosine.mean(), cosine.std() / np.sqrt(DRAWS),
+                ascent.mean() / possible, ascent.std() / np.sqrt(FEW) / possible,
+            ))  # fmt: skip
         alive = s > 0  # not of a pixel that is always black
         gains.append(noise_weighting_gain(mu[alive], s[alive]))
         epochs.append(record.epoch)
@@ -52,14 +54,15 @@ def show(xp):
     right.set_title("Most of the ascent that SAM would\nmake without noise is lost (measured)")
     rows = []
     for name, text in NAMES.items():
-        predicted, cosine, error, share = np.transpose(seen[name])
+        predicted, cosine, error, share, share_error = np.transpose(seen[name])
         color = METHOD_COLORS[name]
         left.plot(epochs, predicted, color=color)
         left.errorbar(epochs, cosine, 2 * error, fmt="o", color=color, ms=7, lw=1.2)
-        right.plot(epochs, share, "o-", color=color, ms=6)
+        right.errorbar(epochs, share, 2 * share_error, fmt="o-", color=color, ms=6, elinewidth=1.2)
         label(left, epochs[-1], predicted[-1], text, color, dy=9 if name == "sam" else -9)
         label(right, epochs[-1], share[-1], text, color)
         rows.append(Comparison(f"cosine to the full gradient, {text}", predicted, cosine))
+        rows.append(Comparison(f"ascent / ascent without noise, {text}", None, share))
     helps = np.array(gains) > 0
     better = [info[1] > sam[1] for info, sam in zip(seen["info"], seen["sam"], strict=True)]
     rows.append(Comparison("share of epochs where weights help", helps.mean(), np.mean(better)))

@@ -13,7 +13,7 @@ D, C = np.diag([0.25, 1.0]), np.array([[1.1, -0.5], [-0.5, 0.75]])
 CASES = [
     ("SAM", I, I, "sam", "straight up the gradient"),
     ("OP: D = diag(¼, 1)", I, D, "info", "trusts $g_2$ more"),
-    ("CP: C an ellipse", C, I, "asam", "reaches where the ball allows"),
+    ("CP: an ellipse", C, I, "asam", "goes where the ball is long"),
     ("both", C, D, None, "one formula"),
 ]
 
@@ -45,10 +45,12 @@ def show(xp):
             arrow(ax, v, MUTED, lw=1.6)
             label(ax, v[0], v[1], "Dg", MUTED, dx=4, dy=9, fontsize=14)
         arrow(ax, eps, color)
-        label(ax, eps[0] * 0.6, eps[1] * 0.6, r"$\epsilon$", color, dx=6, dy=-13, fontsize=19)
+        aside = np.array([eps[1], -eps[0]]) / np.linalg.norm(eps)
+        aside = -15 * aside * (np.sign(aside @ G) if abs(aside @ G) > 1e-9 else -1)  # away from g
+        label(ax, *eps * 0.55, r"$\epsilon$", color, *aside, fontsize=19, ha="center")
         ax.set_title(f"{name}\n", fontsize=14, color=color, pad=2)
         ax.text(0, 1.02, finding, transform=ax.transAxes, fontsize=12.5)
-        ax.set(xlim=(-1.25, 1.5), ylim=(-0.8, 1.25), xticks=[], yticks=[])
+        ax.set(xlim=(-1.25, 1.5), ylim=(-0.85, 1.25), xticks=[], yticks=[])
         ax.set_aspect("equal")
         for side in ax.spines.values():
             side.set_visible(False)

@@ -27,11 +27,10 @@ def show(xp):
     label(
         ax, 0.45, amplitude(1.2, RHO, 0.45, 1.0), "line: predicted\ndots: measured", dx=-10, dy=34
     )
-    ax.text(0.01, -0.19, "unnormalised SAM", transform=ax.transAxes, fontsize=11.5)
-    ax.text(0.88, -0.19, "SAM", transform=ax.transAxes, ha="right", fontsize=11.5)
-    ax.set(xlabel="l, degree of normalisation", ylabel="distance from the minimum, for ever",
-           xlim=(-0.02, 1.18))  # fmt: skip
-    ax.set_xticks(np.linspace(0, 1, 6))
+    ax.set(xlabel="l, degree of normalisation", ylabel="distance from the minimum at the end",
+           xlim=(-0.08, 1.18))  # fmt: skip
+    ticks = ["0\nunnormalised SAM", "0.2", "0.4", "0.6", "0.8", "1\nSAM"]
+    ax.set_xticks(np.linspace(0, 1, 6), ticks)
     below = measure_family(A, 0.97 * largest_lr(1.0, RHO, 0.5), RHO, 0.5, start[0], 1000)[0]
     rows.append(Comparison("amplitude at 0.97 of the largest lr, l = 0.5", *below[1:]))
     return rows, fig

@@ -1,4 +1,4 @@
-"""FedSAM: different clients stop SAM's bouncing, and on split digits SAM speeds up the server."""
+"""FedSAM: different clients stop SAM's bouncing; digits: SAM helps, a larger lr helps more."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from minisam.theory.federated import measure_bouncing, measure_federated
 from minisam.theory.federated_digits import measure_digits
 from minisam.theory.two_cycle import cycle_amplitude
 
-LR, RHO = 0.5, 0.3
+LR, RHO, RADII = 0.5, 0.3, (0.0, 0.5)
 
 
 def show(xp):
@@ -23,19 +23,23 @@ def show(xp):
     toy.set(xlabel="distance of each client's minimum / a", ylabel="where the server ends / a",
             ylim=(-0.05, 1.2))  # fmt: skip
 
-    seen = measure_digits()
-    real.set_title("Digits, one class to a client:\nSAM steps help the server (measured)")
-    rounds = np.arange(seen.accuracy.shape[-1])
-    for rho, runs, shade in zip(seen.rho, seen.accuracy, (1, 0.55, 1), strict=True):
-        color = METHOD_COLORS["sam" if rho else "sgd"]
-        mean, error = runs.mean(0), runs.std(0, ddof=1) / np.sqrt(len(runs))
-        real.fill_between(rounds, mean - error, mean + error, color=color, alpha=0.2, lw=0)
-        real.plot(rounds, mean, color=color, alpha=shade)
-        at = 9 if rho else 7
-        text = rf"FedSAM, $\rho$ = {rho:g}" if rho else r"FedAvg, $\rho$ = 0"
-        if rho in (0, seen.rho[-1]):
-            label(real, at, mean[at], text, color, dx=-10 if rho else 16, dy=8 if rho else -10)
+    real.set_title("Digits, one class to a client (measured):\n"
+                   "SAM helps, a larger learning rate helps more")  # fmt: skip
+    measured = []
+    for lr, look, at in ((0.05, "-", (7, 0.56)), (0.5, "--", (7, 0.94))):
+        for rho, runs in zip(RADII, measure_digits(RADII, lr=lr), strict=True):
+            text = f"FedSAM, rho = {rho}" if rho else "FedAvg"
+            color = METHOD_COLORS["sam" if rho else "sgd"]
+            mean, error = runs.mean(0), runs.std(0, ddof=1) / np.sqrt(len(runs))
+            rounds = np.arange(len(mean))
+            real.fill_between(rounds, mean - error, mean + error, color=color, alpha=0.2, lw=0)
+            real.plot(rounds, mean, look, color=color)
+            name = f"test accuracy, rounds 5 .. {rounds[-1]}, {text}, lr = {lr}"
+            measured.append(Comparison(name, None, mean[[5, -1]]))
+        label(real, *at, rf"$\eta$ = {lr}", dx=6)
+    label(real, 30, 0.62, rf"FedSAM, $\rho$ = {RADII[1]}", METHOD_COLORS["sam"], dx=-6)
+    label(real, 30, 0.52, "FedAvg", METHOD_COLORS["sgd"], dx=-6)
     real.set(xlabel="round", ylabel="test accuracy of the server", ylim=(0, 1))
     held = Comparison("share of client pairs that stop the bouncing", np.mean(ends.predicted == 0),
                       np.mean(ends.measured < 1e-6))  # fmt: skip
-    return [held, *measure_federated(rounds=200)], fig
+    return [held, *measure_federated(rounds=200), *measured], fig

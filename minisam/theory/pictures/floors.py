@@ -19,12 +19,14 @@ def show(xp):
                     np.eye(2), np.eye(2))  # fmt: skip
 
     fig, ax = canvas(9, 5.2)
-    ax.set_title("A constant radius never arrives: ten times the radius,\n"
-                 "ten times the distance")  # fmt: skip
+    ax.set_title("With a constant radius preSAM never arrives:\n"
+                 "ten times the radius, ten times the distance")  # fmt: skip
     for k, rho in enumerate(RHOS):
         ax.semilogy(seen.predicted[:, k], color=INK, lw=1.6, ls="--")
-        ax.semilogy(seen.measured[:, k], color=METHOD_COLORS["sam"], alpha=0.45 + 0.25 * k)
-        label(ax, STEPS, seen.measured[-1, k], rf"preSAM, $\rho$ = {rho:g}", METHOD_COLORS["sam"])
-    label(ax, STEPS, seen.predicted[-1, -1], "bound")
-    ax.set(xlabel="step", ylabel="distance to the minimum", xlim=(0, STEPS * 1.32))
+        ax.semilogy(seen.measured[:, k], color=METHOD_COLORS["sam"])
+        label(ax, STEPS, seen.predicted[-1, k], rf"bound, $\rho$ = {rho:g}", dy=7)
+        label(ax, STEPS, seen.measured[-1, k], rf"preSAM, $\rho$ = {rho:g}", METHOD_COLORS["sam"],
+              dy=-7)  # fmt: skip
+    ax.set(xlabel="step", ylabel="distance to the minimum", xlim=(0, STEPS * 1.32),
+           xticks=range(0, STEPS + 1, 10))  # fmt: skip
     return [seen, pl, measure_noisy_distance(runs=500)], fig

@@ -41,7 +41,8 @@ def show(xp):
         known = 0.5, T, LR0 * T**-0.5, RHO0 * T**power, 1.0, np.sqrt(N)
         ours, usual = bound(*known), usual_bound(*known)
         rows.append(Comparison(f"slope of the bound at T = 10^6, {name}", -0.5, slope(T, ours)))
-        ax.loglog(rates.T, rates.measured[name], "o", color=color, ms=9)
+        look = {"ms": 13, "mfc": "none", "mew": 2} if power == -0.5 else {"ms": 7}
+        ax.loglog(rates.T, rates.measured[name], "o", color=color, **look)
         ax.loglog(T, ours, color=color)
         ax.loglog(T, usual, ":", color=color)
         label(ax, T[-1], ours[-1], f"bound, {text}\nslope {slope(T, ours):.2f}", color, dx=8,
@@ -52,7 +53,7 @@ def show(xp):
             label(ax, T[-1], usual[-1], f"usual bound, {text}\nslope {slope(T, usual):.2f}", color,
                   dx=8)  # fmt: skip
     dots = rates.measured["rho0 / sqrt(T)"]
-    label(ax, rates.T[2], dots[2], "measured (dots)", INK, dx=-12, dy=-10)
+    label(ax, rates.T[2], dots[2], "measured", INK, dx=-14, dy=-10)
     ax.set(xlim=(T[0] / 1.4, T[-1] * 60), xlabel="number of steps T",
            ylim=(2e-3, 3), ylabel="mean squared gradient")  # fmt: skip
     ax.set_xticks([1e2, 1e3, 1e4, 1e5, 1e6])

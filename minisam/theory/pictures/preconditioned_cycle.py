@@ -1,16 +1,15 @@
-"""PreSAM on a quadratic: OP turns the two-cycle, CP stretches it."""
+"""PreSAM on a quadratic: OP turns the two-cycle, CP stretches it, and may turn it too."""
 
 from itertools import repeat
 
 import numpy as np
 
-from minisam.backend import norm
 from minisam.lab.style import INK, METHOD_COLORS, canvas, label
 from minisam.optimizers import SGD
 from minisam.preconditioners import Dense
 from minisam.presam import PreSAM, SharpnessAware
-from minisam.theory import Comparison, Quadratic, trajectory
-from minisam.theory.preconditioned_cycle import preconditioned_cycle
+from minisam.theory import Quadratic, trajectory
+from minisam.theory.preconditioned_cycle import measure_preconditioned_cycle, preconditioned_cycle
 
 LR, RHO, A, I = 0.5, 0.5, np.diag([1.6, 1.2]), np.eye(2)
 TURN = np.array([[0.8, -0.6], [0.6, 0.8]])
@@ -25,18 +24,16 @@ CASES = [
 
 def show(xp):
     fig, axes = canvas(13, 4.3, 1, 4, sharex=True, sharey=True)
-    fig.suptitle("D chooses the direction in which preSAM bounces, C sets how far",
+    fig.suptitle("D turns the two-cycle of preSAM; C stretches it, and may turn it too",
                  fontsize=15, fontweight="bold", x=0.01, ha="left")  # fmt: skip
     problem, rows, start = Quadratic(A), [], np.array([0.75, 0.8])
     grid = np.stack(np.meshgrid(*[np.linspace(-1, 1, 100)] * 2), axis=-1)
     for ax, (name, finding, C, D, method) in zip(axes, CASES, strict=True):
         opt = SharpnessAware(PreSAM(RHO, Dense(D), Dense(C)), SGD(LR))
-        path = trajectory(opt, start, repeat(problem.loss_and_grad, 2000))
-        v, end = preconditioned_cycle(LR, RHO, A, C, D), path[-1]
-        length, reach = float(norm(v)[0]), float(norm(end)[0])
-        rows.append(Comparison(f"amplitude, {name}", length, reach))
-        rows.append(Comparison(f"|cosine| to its axis, {name}", 1.0,
-                               abs(float(v @ end)) / (length * reach)))  # fmt: skip
+        path = trajectory(opt, start, repeat(problem.loss_and_grad, 300))
+        v = preconditioned_cycle(LR, RHO, A, C, D)
+        rows += [r._replace(name=f"{r.name}, {name}")
+                 for r in measure_preconditioned_cycle(A, C, D, LR, RHO, start, 300)]  # fmt: skip
         color = METHOD_COLORS[method]
         ax.contour(grid[..., 0], grid[..., 1], problem.loss(grid), 8, colors="#DDDDDD",
                    linewidths=0.8)  # fmt: skip

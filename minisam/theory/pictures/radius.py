@@ -26,8 +26,8 @@ SCHEDULES = [
 
 def show(xp):
     fig, ax = canvas(9.5, 5.4)
-    ax.set_title("SAM converges if and only if its radius goes to zero,\n"
-                 "and its distance to the minimum follows the radius")  # fmt: skip
+    ax.set_title("At a constant learning rate SAM converges if and only if\n"
+                 "its radius goes to zero, and its distance follows the radius")  # fmt: skip
     t, rows = np.arange(STEPS), []
     for name, text, rhos, beta in SCHEDULES:
         grads = repeat(DiagonalQuadratic(np.array(LAM)).loss_and_grad)

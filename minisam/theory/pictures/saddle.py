@@ -27,7 +27,7 @@ def show(xp):
     ax.text(0.03, 1.25, "SAM left (rings)", color=SAM, fontsize=15, fontweight="bold", bbox=halo)
     ax.text(0.35, 0.22, "SAM is held (discs)", color=SAM, fontsize=15, fontweight="bold", bbox=halo)
     ax.text(0.042, 0.3, "predicted border\n" r"$\eta\lambda\,(1+\lambda/m)=2$", bbox=halo)
-    ax.text(1.05, 1.75, r"not tried: $\eta m$ near 1", color="#808080")
+    ax.text(1.05, 1.75, r"not tried: $\eta m$ > 0.95", color="#808080")
     ax.text(0.0075, 0.55, "small: too slow to tell", color="#808080", bbox=halo)
     ax.set(xlabel=r"curvature down the saddle  $m/\lambda$", ylim=(0, 2),
            ylabel=r"learning rate  $\eta\lambda$")  # fmt: skip
