@@ -7,6 +7,7 @@ import minisam.laws
 from minisam.cli import main
 from minisam.laws import CLAIMS, LAWS
 from minisam.laws.bugs import BUGS, CLAIM
+from tests.laws.wrong import NAMED
 
 PAGE = (Path(minisam.laws.__file__).parent / "README.md").read_text()
 
@@ -30,3 +31,4 @@ def test_every_law_and_claim_is_listed():
 
 def test_the_numbers_of_bugs_and_correct_rows():
     assert f"puts {len(BUGS)} classic bugs and {len(CLAIM)} correct implementations" in PAGE
+    assert f"{len(BUGS) - len(NAMED)} bugs fail a law. The other two are" in PAGE

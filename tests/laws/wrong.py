@@ -190,6 +190,7 @@ UNUSUAL = {
         "as for biases",
     ),
 }
+# of the catalogue: found and named, not failed, as well-known code does the same
 NAMED = {
     "mask after the normalisation": ("L18", "after normalising"),
     "naive norm": ("L3", "its squares vanish"),

@@ -408,8 +408,8 @@ BUGS = (
         sparse,
         "unit(mask * g)",
         "mask * unit(g)",
-        "the radius shrinks to rho ||Mg|| / ||g||. SparseSAM's own code does it, so the laws name it "
-        "as a convention",
+        "the radius shrinks to rho ||Mg|| / ||g||. SparseSAM's own code does it, so the laws "
+        "name it as a convention",
         "masking eps instead of the gradient",
         ("L18",),
     ),
