@@ -10,7 +10,7 @@ from typing import Protocol
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
 from hypothesis import strategies as st
-from hypothesis.errors import Flaky
+from hypothesis.errors import Flaky, Unsatisfiable
 
 from .case import Case
 from .claims import Claim, claim_of
@@ -126,6 +126,8 @@ def law(
                 return watched(work, timeout)
             except Unusable as found:
                 return Verdict(number, name, "unusable", str(found), seed, examples)
+            except Unsatisfiable:  # factory.n = 1: a line cannot be turned
+                return Verdict(number, name, "inapplicable", "no example of it fits")
 
         judged.__name__ = judged.__qualname__ = body.__name__
         judged.__module__, judged.__doc__ = body.__module__, body.__doc__

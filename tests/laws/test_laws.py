@@ -1,9 +1,10 @@
 """The kit acquits the correct, convicts the wrong, and names the unusual."""
 
+import numpy as np
 import pytest
 
-from minisam.laws import LAWS, judge, optimality
-from minisam.laws.bugs import BUGS
+from minisam.laws import LAWS, judge, optimality, trace
+from minisam.laws.bugs import BUGS, CLAIM
 from tests.laws.acquit import SUSPECTS, acquit
 from tests.laws.wrong import EXPLAINED, NAMED, UNUSUAL, WRONG
 
@@ -62,3 +63,23 @@ def test_what_does_not_repeat_itself_gets_a_verdict():
     verdict = optimality(factory, "sam")
     assert verdict.kind == "fails" and verdict.cause.startswith("State shared")
     assert "gives another answer when it comes again; the first time" in verdict.message
+
+
+def test_a_run_that_diverges_decides_nothing(monkeypatch):
+    """In single precision its gradients overflow: not the implementation's fault."""
+    steep = lambda draw, n: [lambda w: np.float32(1e20) * w] * 3
+    monkeypatch.setattr(trace, "PROBLEMS", (steep,))
+    assert LAW["L19"](CATALOGUE["squared norm"].row, "sam").ok
+
+
+@pytest.mark.parametrize("claim", ["sam", "info", "sparse"])
+def test_a_single_weight_can_be_judged(claim):
+    """No example can turn a line: L11 does not apply."""
+    row = next(row for row, name in CLAIM.items() if name == claim)
+
+    def factory(**hyper):
+        return row(**hyper)
+
+    factory.n = 1
+    report = judge(factory, claim, examples=3)
+    assert report.ok and "L11" in [v.law for v in report.verdicts if v.kind == "inapplicable"]
