@@ -75,6 +75,7 @@ def test_put_copies_and_get_brings_back(backend):
     expected = x.copy()
     x[...] = 0
     assert B.device(moved) == B.device(backend.put(expected))
+    assert backend.home in (None, B.device(moved))
     assert isinstance(B.get(moved), np.ndarray)
     assert np.array_equal(B.get(moved), expected)
     assert B.get(moved).dtype == backend.dtype
