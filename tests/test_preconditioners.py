@@ -172,11 +172,13 @@ def test_without_any_noise_info_is_sam_bitwise(backend, problem):
     assert np.array_equal(eps, run(ms.SAM(h.rho), backend, ws, constant))
 
 
-def test_wiener_weights_by_hand(backend):
-    """v = (1/4, 9/4) at theta = 1/2 after residuals 1 and 3; mean 5/4; delta = 1."""
+@pytest.mark.parametrize("power", [1, 2, 3])
+@pytest.mark.parametrize("delta", [0, 1])
+def test_noise_weights_by_hand(backend, delta, power):
+    """v = (1/4, 9/4) at theta = 1/2 after residuals 1 and 3; mean 5/4; power 2 is Wiener's."""
     gs = np.array([[0.0, 0.0], [1.0, 3.0]])
-    eps = run(ms.InfoSAM(1.0, 0.5, 1.0, 2.0), backend, np.zeros((2, 2)), gs)[1]
-    Dg = np.array([1 / (1 / 4 + 5 / 4), 3 / (9 / 4 + 5 / 4)])
+    eps = run(ms.InfoSAM(1.0, 0.5, delta, power), backend, np.zeros((2, 2)), gs)[1]
+    Dg = gs[1] / (np.array([1 / 4, 9 / 4]) + delta * 5 / 4) ** (power / 2)
     assert unlike(eps, Dg / length(Dg)) <= 8 * backend.u
 
 
