@@ -12,6 +12,7 @@ from typing import NoReturn
 
 import minisam
 from minisam.backend import reuse_memory
+from minisam.checks import check_choice
 
 COMMANDS = {
     "compare": ("minisam.lab.compare", "train the SAM family on real data and compare"),
@@ -39,15 +40,18 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"minisam {minisam.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, (module, help) in COMMANDS.items():
-        sub = commands.add_parser(name, help=help, description=help)
+        sub = commands.add_parser(name, help=help, description=help, allow_abbrev=False)
         if argv[:1] == [name]:  # load only the wing that is asked for
             import_module(module).configure(sub)
-    args = parser.parse_args(argv)
-    reuse_memory()
     try:
+        for word in argv[:1]:
+            if not word.startswith("-"):
+                check_choice("command", word, COMMANDS)
+        args = parser.parse_args(argv)
+        reuse_memory()
         return import_module(COMMANDS[args.command][0]).run(args)
-    except (ValueError, FileNotFoundError) as error:
-        print(f"minisam {args.command}: error: {error}", file=sys.stderr)
+    except (ValueError, OSError) as error:
+        print(f"minisam {' '.join(argv[:1])}: error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

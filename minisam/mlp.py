@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -68,7 +69,7 @@ class MLP:
 
     def __post_init__(self):
         object.__setattr__(self, "sizes", tuple(self.sizes))
-        if len(self.sizes) < 2 or min(self.sizes) < 1:
+        if len(self.sizes) < 2 or not all(isinstance(s, Integral) and s > 0 for s in self.sizes):
             raise ValueError(f"sizes must be two or more positive integers, got {self.sizes}")
         checks.check_choice("activation", self.activation, ACTIVATIONS)
         checks.check_choice("loss", self.loss, LOSSES)
@@ -113,6 +114,7 @@ class MLP:
         lead
             Shape of the population; ``()`` is one network.
         """
+        checks.check_choice("dtype", dtype, ("float32", "float64"))
         members = math.prod(lead)
         w = np.zeros((members, self.n))
         for i in range(members):
@@ -224,8 +226,8 @@ class MLP:
             raise ValueError(
                 f"X must have shape (..., batch >= 1, {self.sizes[0]}), got {tuple(X.shape)}"
             )
-        if X.dtype != w.dtype:
-            raise ValueError(f"X must have the dtype of w, {w.dtype}, got {X.dtype}")
+        checks.check_same_dtype(w=w, X=X)
+        checks.check_populations(w=w.shape[:-1], X=X.shape[:-2])
         if y is None:
             return
         k = self.sizes[-1]
@@ -234,8 +236,9 @@ class MLP:
             raise ValueError(
                 f"y must have shape (..., {', '.join(map(str, wanted))}), got {tuple(y.shape)}"
             )
-        if self.loss == "softmax":
-            if not backend.is_kind(y, "integral"):
-                raise ValueError(f"y must hold integer labels, got dtype {y.dtype}")
-            if backend.on_host(y) and (y.min() < 0 or y.max() >= k):
-                raise ValueError(f"y must hold labels 0 ... {k - 1}, got {y.min()} ... {y.max()}")
+        if self.loss == "mse":
+            checks.check_same_dtype(w=w, y=y)
+        elif not backend.is_kind(y, "integral"):
+            raise ValueError(f"y must hold integer labels, got dtype {y.dtype}")
+        elif backend.on_host(y) and (y.min() < 0 or y.max() >= k):
+            raise ValueError(f"y must hold labels 0 ... {k - 1}, got {y.min()} ... {y.max()}")

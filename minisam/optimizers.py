@@ -127,6 +127,8 @@ class AdamW:
 def _check_moments(config: Adam | AdamW) -> None:
     check_fields(config, lr=(0, inf), epsilon=(0, inf), weight_decay=(0, inf))
     object.__setattr__(config, "betas", tuple(float(b) for b in config.betas))
+    if len(config.betas) != 2:
+        raise ValueError(f"betas must be two numbers, got {config.betas}")
     for i, b in enumerate(config.betas):
         check_between(f"betas[{i}]", b, 0, 1)
         if b == 1:

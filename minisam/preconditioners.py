@@ -18,7 +18,7 @@ from math import inf
 from typing import Any, NamedTuple, Protocol
 
 from minisam.backend import Array, namespace
-from minisam.checks import check_acts_on, check_fields
+from minisam.checks import check_acts_on, check_fields, check_same_dtype
 
 
 class Operator(Protocol):
@@ -81,6 +81,7 @@ class Diagonal(Fixed):
 
     def __matmul__(self, u: Array) -> Array:
         check_acts_on(u, d=self.d)
+        check_same_dtype(w=u, d=self.d)
         return self.d * u
 
 
@@ -100,6 +101,7 @@ class Dense(Fixed):
 
     def __matmul__(self, u: Array) -> Array:
         check_acts_on(u, M=self.M)
+        check_same_dtype(w=u, M=self.M)
         return (self.M @ u[..., None])[..., 0]
 
 

@@ -8,7 +8,14 @@ from math import inf
 from typing import Any, NamedTuple
 
 from minisam.backend import Array, namespace, unit
-from minisam.checks import check_fields, check_floating, check_same_home, override
+from minisam.checks import (
+    check_fields,
+    check_floating,
+    check_methods,
+    check_same_dtype,
+    check_same_home,
+    override,
+)
 from minisam.optimizers import BaseOptimizer
 from minisam.preconditioners import (
     Averaged,
@@ -49,6 +56,8 @@ class PreSAM:
 
     def __post_init__(self):
         check_fields(self, rho=(0, inf))
+        check_methods("objective", self.objective, "init", "weigh")
+        check_methods("constraint", self.constraint, "at")
 
     def init(self, w: Array) -> Any:
         """Return the state before the first step."""
@@ -63,7 +72,7 @@ class PreSAM:
         Raises
         ------
         ValueError
-            If ``w`` and ``g`` differ in shape, library or device, or are not floating.
+            If ``w`` and ``g`` differ in shape, dtype, library or device, or are not floating.
         """
         _check(w, g)
         rho = self.rho if rho is None else override("rho", rho)
@@ -139,6 +148,11 @@ class SharpnessAware:
     rule: PreSAM | None
     base: BaseOptimizer
 
+    def __post_init__(self):
+        if self.rule is not None:
+            check_methods("rule", self.rule, "init", "perturb")
+        check_methods("base", self.base, "init", "update")
+
     def init(self, w: Array) -> State:
         """Return the state before the first step."""
         return State(None if self.rule is None else self.rule.init(w), self.base.init(w))
@@ -171,5 +185,8 @@ class SharpnessAware:
 def _check(w: Array, g: Array) -> None:
     check_same_home(w=w, g=g)
     check_floating("w", w)
+    check_same_dtype(w=w, g=g)
+    if w.ndim == 0 or w.shape[-1] == 0:
+        raise ValueError(f"w must have shape (..., n), n >= 1, got {tuple(w.shape)}")
     if w.shape != g.shape:
         raise ValueError(f"g must have the shape of w, {tuple(w.shape)}, got {tuple(g.shape)}")

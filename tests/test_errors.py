@@ -297,3 +297,90 @@ def test_homes_are_compared_with_the_first():
         "move one of them (minisam.backend.put)"
     ):
         checks.check_same_home(w=array_api_strict.ones(1), a=W)
+
+
+@pytest.mark.parametrize("value", ["0.1", None, [0.1], np.array([0.1, 0.2])], ids=repr)
+def test_numbers_are_numbers(value):
+    for name, make in {"rho": ms.SAM, "theta": lambda v: ms.VaSSO(0.1, v), "lr": ms.SGD}.items():
+        with complains(f"{name} must be a number, got {value!r}"):
+            make(value)
+
+
+def test_columns_swapped():
+    with complains("objective must have init and weigh, got Magnitude(eta=0.1)"):
+        ms.PreSAM(0.1, ms.Magnitude(0.1))
+    with complains("constraint must have at, got Averaged(theta=0.1)"):
+        ms.PreSAM(0.1, constraint=ms.Averaged(0.1))
+    sgd = ms.SGD(0.1)
+    with complains(f"rule must have init and perturb, got {sgd}"):
+        ms.SharpnessAware(sgd, ms.SAM(0.1))
+    with complains(f"base must have init and update, got {ms.SAM(0.1)}"):
+        ms.SharpnessAware(None, ms.SAM(0.1))
+
+
+@pytest.mark.parametrize("other", ["float64", "int64"])
+def test_a_mixture_of_dtypes_would_leak_float64(other):
+    w = W.astype("float32")
+    with complains(f"g must have the dtype of w, float32, got {other}"):
+        ms.SAM(0.1).perturb(w, W.astype(other), None)
+    with complains(f"d must have the dtype of w, float32, got {other}"):
+        ms.PreSAM(0.1, ms.Diagonal(W.astype(other))).perturb(w, w, None)
+    with complains(f"M must have the dtype of w, float32, got {other}"):
+        ms.PreSAM(0.1, ms.Dense(np.eye(26, dtype=other))).perturb(w, w, None)
+    with complains(f"y must have the dtype of w, float32, got {other}"):
+        REGRESSION.loss_and_grad(w, X.astype("float32"), np.zeros((5, 2), other))
+
+
+@pytest.mark.parametrize("w", [np.array(1.0), np.zeros(0), np.zeros((3, 0))], ids=repr)
+def test_no_weights(w):
+    with complains(f"w must have shape (..., n), n >= 1, got {w.shape}"):
+        ms.SAM(0.1).perturb(w, w, None)
+
+
+def test_lists_are_no_arrays():
+    with complains("w and g must be arrays, got builtins lists"):
+        ms.SAM(0.1).perturb([1.0], [1.0], None)
+    for rule, name in (
+        (ms.SparseSAM(0.1, [True] * 26), "mask"),
+        (ms.PreSAM(0.1, ms.Diagonal([1.0] * 26)), "d"),
+    ):
+        with complains(
+            f"{name} is a builtins list but w is a numpy ndarray: "
+            "move one of them (minisam.backend.put)"
+        ):
+            rule.perturb(W, W, None)
+
+
+def test_whole_numbers():
+    with complains("sizes must be two or more positive integers, got (3.5, 2)"):
+        ms.MLP((3.5, 2))  # type: ignore[arg-type]
+    checks.check_count("jobs", np.int64(3), 3)
+    with complains("jobs must be a whole number, got 1.5"):
+        checks.check_count("jobs", 1.5)  # type: ignore[arg-type]
+    with complains("jobs must be in [1, 3], got 4"):
+        checks.check_count("jobs", 4, 3)
+
+
+def test_dtypes_of_a_network():
+    with complains(
+        "unknown dtype 'flot32' (did you mean 'float32'?); choose from float32, float64"
+    ):
+        NET.init(0, dtype="flot32")
+    with complains("unknown dtype 'int32'; choose from float32, float64"):
+        NET.init(0, dtype="int32")
+
+
+def test_two_betas():
+    with complains("betas must be two numbers, got (0.9,)"):
+        ms.Adam(betas=(0.9,))  # type: ignore[arg-type]
+
+
+def test_nearest_match_in_any_case():
+    with complains("unknown method 'SAM' (did you mean 'sam'?); choose from sam, asam"):
+        checks.check_choice("method", "SAM", ["sam", "asam"])
+
+
+def test_populations_of_different_size():
+    with complains("leading axes must broadcast, got those of w (3,), X (2,)"):
+        NET(np.zeros((3, 26)), np.zeros((2, 5, 3)))
+    assert NET(np.zeros((3, 1, 26)), np.zeros((2, 5, 3))).shape == (3, 2, 5, 2)

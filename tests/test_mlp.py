@@ -70,6 +70,7 @@ def test_outputs_and_loss(backend, net, seed):
     assert np.abs(backend.get(net(backend.put(w), backend.put(X))) - z).max() <= 500 * backend.u
     assert abs(backend.get(loss) - expected) <= 500 * backend.u * (1 + expected)
     assert backend.get(g).shape == (net.n,)
+    y = y.astype("float64") if net.loss == "mse" else y
     _, exact = net.loss_and_grad(w.astype("float64"), X.astype("float64"), y)
     scale = max(1, np.abs(exact).max())
     assert np.abs(backend.get(g) - exact).max() <= 2000 * backend.u * scale

@@ -99,9 +99,10 @@ def test_only_the_backend_knows_array_libraries(name):
 
 
 def test_the_method_is_short():
-    """About 600 lines of code and docstrings can be read in one sitting; 1100 cannot."""
-    lines = sum(len((HOUSE / f"{name}.py").read_text().splitlines()) for name in METHOD)
-    assert lines <= 1200
+    """Six files to read in one sitting; what wrong calls are told is beside them."""
+    six = METHOD.keys() - {"checks"}
+    lines = sum(len((HOUSE / f"{name}.py").read_text().splitlines()) for name in six)
+    assert lines <= 1100
 
 
 def fresh(code: str) -> str:

@@ -6,12 +6,13 @@ they are done. The results are the same on all of them.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
-from minisam.checks import check_between
+from minisam.checks import check_count
 
 
 class Engine(NamedTuple):
@@ -28,7 +29,7 @@ def local(jobs: int | None = None) -> Engine:
     """
     from joblib import cpu_count
 
-    check_between("jobs", cpu_count() if jobs is None else jobs, 1)
+    check_count("jobs", cpu_count() if jobs is None else jobs)
     jobs = jobs or cpu_count()
     return Engine(jobs, map if jobs == 1 else partial(_processes, jobs))
 
@@ -58,6 +59,9 @@ def on_dask(address: str, timeout: float = 5.0) -> Iterator[Engine]:
     except ImportError as error:
         raise ValueError("--dask needs dask: pip install 'minisam[sweep]'") from error
     try:
+        # a Client that finds nobody there goes on trying after its error
+        host, port = address.removeprefix("tcp://").rsplit(":", 1)
+        socket.create_connection((host, port), timeout).close()  # type: ignore[arg-type]
         client: Any = Client(address, timeout=timeout, set_as_default=False)
     except (OSError, ValueError) as error:
         raise ValueError(f"no dask scheduler answers at {address}") from error

@@ -218,7 +218,7 @@ def study(
     methods = list(methods)
     for method in methods:
         checks.check_choice("method", method, METHODS)
-    checks.check_between("seeds", seeds, 1)
+    checks.check_count("seeds", seeds)
     tuning = tuning_runs(methods)
     size = population_size(setting, len(TUNING_SEEDS) * max(len(METHODS[m][1]) for m in methods))
     compute(setting, tuning, log, engine, size, progress)

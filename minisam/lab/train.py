@@ -114,9 +114,9 @@ def train(
     """
     X, y = data.train
     xp, device = namespace(X), backend.device(X)
-    checks.check_between("epochs", epochs, 1)
-    checks.check_between("batch", batch, 1, X.shape[0])
-    checks.check_between("every", every, 1)
+    checks.check_count("epochs", epochs)
+    checks.check_count("batch", batch, X.shape[0])
+    checks.check_count("every", every)
     seeds = np.atleast_1d(seed)
     one = lambda a: a[0] if np.ndim(seed) == 0 else a
     opt = SharpnessAware(rule, base)
@@ -124,6 +124,10 @@ def train(
         w = backend.put(one(np.stack([net.init(int(s)) for s in seeds])), xp, device)
         start = Checkpoint(0, w, opt.init(w))
     if rho is not None:
+        if rule is None or np.shape(rho) != np.shape(seed):
+            raise ValueError(f"rho must be one radius for each seed of a rule, got {rho}")
+        for radius in rho:
+            checks.check_between("rho", radius, 0)
         rho = backend.put(np.asarray(rho, "float32")[:, None], xp, device)
     steps = X.shape[0] // batch
     dtype = start.w.dtype

@@ -154,7 +154,9 @@ def test_divergence_keeps_what_was_written(tmp_path, capsys, monkeypatch):
     (["--seeds", "-1"], "--epochs and --seeds must be >= 1, got 2 and -1"),
     (["--jobs", "0"], "jobs must be finite and >= 1, got 0"),
     (["--backend", "jax"], "unknown backend 'jax'; choose from numpy, cupy, torch"),
+    (["--methods", "SAM"], "unknown method 'SAM' (did you mean 'sam'?)"),
     (["--dask", "127.0.0.1:1"], "no dask scheduler answers at 127.0.0.1:1"),
+    (["--dask", "nowhere"], "no dask scheduler answers at nowhere"),
 ])  # fmt: skip
 def test_bad_arguments(args, message, tmp_path, capsys):
     if "--dask" in args:
@@ -164,11 +166,26 @@ def test_bad_arguments(args, message, tmp_path, capsys):
     assert error.count("\n") == 1 and message in error
 
 
-@pytest.mark.parametrize("args", [["--seeds", "x"], ["--nonsense"], ["--jobs"]], ids=str)
+@pytest.mark.parametrize(
+    "args", [["--seeds", "x"], ["--nonsense"], ["--jobs"], ["--seed", "1"]], ids=str
+)
 def test_unreadable_arguments(args, tmp_path, capsys):
     with pytest.raises(SystemExit, match="2"):
         compare(tmp_path, *args)
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_unknown_command(capsys):
+    assert main(["compar"]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "unknown command 'compar' (did you mean 'compare'?)" in error
+
+
+def test_cannot_write_a_file(once, tmp_path, capsys):
+    (tmp_path / "runs.jsonl").write_text((once / "runs.jsonl").read_text())
+    (tmp_path / "table.csv").mkdir()
+    assert compare(tmp_path) == 2
+    assert "table.csv" in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_out_is_a_file(tmp_path, capsys):

@@ -168,3 +168,11 @@ def test_errors(data):
         last(NET, data, batch=2000)
     with pytest.raises(ValueError, match="epochs must be finite and >= 1, got 0"):
         last(NET, data, epochs=0)
+    with pytest.raises(ValueError, match=r"batch must be a whole number, got 32\.5"):
+        last(NET, data, batch=32.5)
+    for rule, rho, seed in [(None, [0.1], [0]), (ms.SAM(0.1), [0.1, 0.2], [0, 1, 2]),
+                            (ms.SAM(0.1), [0.1, 0.2], 0), (ms.SAM(0.1), 0.1, [0])]:  # fmt: skip
+        with pytest.raises(ValueError, match="rho must be one radius for each seed of a rule"):
+            last(NET, data, rule, rho=rho, seed=seed)
+    with pytest.raises(ValueError, match=r"rho must be finite and >= 0, got -0\.1"):
+        last(NET, data, ms.SAM(0.1), rho=[-0.1], seed=[0])
