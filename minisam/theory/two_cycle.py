@@ -101,7 +101,8 @@ def two_point_sum(x: Array, A: Array, lr: Any, rho: Any, lam: Any) -> Array:
     """Return a bound on ``sum_t ||x_t + x_{t+1}||_A^2`` over any run of plain SAM from x, (...).
 
     ``(2 / lr) (J(x_0) - min J)``: the decreases of `lyapunov` add up. So the averages of two
-    consecutive iterates converge to the minimum, which the iterates never do.
+    consecutive iterates converge to the minimum, which the iterates never do. Attained in one
+    dimension from where x changes sign at every step.
     """
     return 2 / lr * (lyapunov(x, A, lr, rho) - lyapunov_minimum(lr, rho, lam))
 

@@ -105,6 +105,12 @@ def test_schedules_on_a_function_that_is_not_convex():
     assert bound[-1] < 1e-6
 
 
+def test_bound_under_schedule_by_hand():
+    """0.95 F + 0.1 * 2^2 rho^2 / 2."""
+    bound = pl_bound_under_schedule(1.0, 0.1, np.array([0.2, 0.1]), 0.5, 2.0)
+    np.testing.assert_allclose(bound, [1, 0.958, 0.9121])
+
+
 @pytest.mark.parametrize("bug", ["squared norm", "gradient at w"])
 def test_bugs_miss_the_schedules(bug):
     with np.errstate(all="ignore"), pytest.raises(AssertionError):

@@ -117,6 +117,14 @@ def test_the_cycle_is_a_critical_point_and_the_minimum_of_J(seed):
     )
 
 
+@given(lr=st.floats(0.05, 1.9), rho=st.floats(0.01, 1))
+def test_two_point_sum_is_attained_in_one_dimension(lr, rho):
+    """Where x changes sign at every step, no step of J loses anything."""
+    x = np.array([1.01 * cycle_amplitude(lr, rho, 1.0)])
+    *_, pairs = measure_two_cycle(np.eye(1), lr, rho, x, 1000)
+    assert pairs.ratio == pytest.approx(1, abs=1e-6)
+
+
 @settings(max_examples=3)
 @given(seed=seeds)
 def test_lower_cycles_are_left(seed):
