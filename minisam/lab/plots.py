@@ -62,8 +62,9 @@ def radius(setting: Setting, outcome: Outcome) -> Any:
     ax.annotate(f"a perfect classifier: {ceiling:.2f}, the share of right labels", (0, ceiling),
                 (4, 3), xycoords=("axes fraction", "data"), textcoords="offset points",
                 color=MUTED)  # fmt: skip
-    ax.set(xscale="log", xlabel="radius rho", ylabel="accuracy on noisy validation labels",
+    ax.set(xscale="log", xlabel="radius rho (log scale)", ylabel="accuracy on noisy validation labels",
            title="How far to look? Accuracy against rho")  # fmt: skip
+    ax.xaxis.set_major_formatter("{x:g}")
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), labelcolor="linecolor",
               title="best rho (dot)")  # fmt: skip
     return fig
@@ -79,7 +80,8 @@ def alignment(setting: Setting, outcome: Outcome) -> Any:
         ends[METHOD_NAMES[method], color] = _band(ax, results[0]["epoch"], cosines, color)
     ax.axhline(0, color=MUTED, linewidth=1)
     ax.set(title="Does the minibatch know which way is up?", xlabel="epoch",
-           ylabel="cosine of eps to the full gradient", xlim=(0, setting.epochs))  # fmt: skip
+           ylabel="cosine of eps to the full gradient (1: same direction)",
+           xlim=(0, setting.epochs), ylim=(None, 1))  # fmt: skip
     _names(ax, setting.epochs, ends)
     return fig
 
