@@ -47,7 +47,8 @@ def show(xp):
         arrow(ax, eps, color)
         aside = np.array([eps[1], -eps[0]]) / np.linalg.norm(eps)
         aside = -15 * aside * (np.sign(aside @ G) if abs(aside @ G) > 1e-9 else -1)  # away from g
-        label(ax, *eps * 0.55, r"$\epsilon$", color, *aside, fontsize=19, ha="center")
+        label(ax, eps[0] * 0.55, eps[1] * 0.55, r"$\epsilon$", color, aside[0], aside[1],
+              fontsize=19, ha="center")  # fmt: skip
         ax.set_title(f"{name}\n", fontsize=14, color=color, pad=2)
         ax.text(0, 1.02, finding, transform=ax.transAxes, fontsize=12.5)
         ax.set(xlim=(-1.25, 1.5), ylim=(-0.85, 1.25), xticks=[], yticks=[])
