@@ -80,7 +80,7 @@ def alignment(setting: Setting, outcome: Outcome) -> Any:
         ends[METHOD_NAMES[method], color] = _band(ax, results[0]["epoch"], cosines, color)
     ax.axhline(0, color=MUTED, linewidth=1)
     ax.set(title="Does the minibatch know which way is up?", xlabel="epoch",
-           ylabel="cosine of eps to the full gradient (1: same direction)",
+           ylabel="cosine of eps to the full gradient",
            xlim=(0, setting.epochs), ylim=(None, 1))  # fmt: skip
     _names(ax, setting.epochs, ends)
     return fig
