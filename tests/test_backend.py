@@ -63,10 +63,17 @@ def test_the_smallest_and_the_largest_number_have_a_direction(backend):
 def test_members_of_any_size_beside_each_other(backend):
     reach = 100 if backend.dtype == "float32" else 900
     u = backend.host(np.random.default_rng(0).standard_normal((3, 7)))
-    k = np.array([[-reach], [0], [reach]])
     unit, norm = (lambda x, f=f: backend.get(f(backend.put(x))) for f in (B.unit, B.norm))
-    assert np.array_equal(unit(np.ldexp(u, k)), unit(u))
-    assert np.array_equal(norm(np.ldexp(u, k)), np.ldexp(norm(u), k))
+    for exponents in ([-reach, 0, reach], [0, 0, reach], [0, 0, -reach]):
+        k = np.array(exponents)[:, None]
+        assert np.array_equal(unit(np.ldexp(u, k)), unit(u))
+        assert np.array_equal(norm(np.ldexp(u, k)), np.ldexp(norm(u), k))
+
+
+def test_norm_of_many_small_numbers_in_float32():
+    """Their squares are subnormal, although the norm is far from it."""
+    u = np.full(2**16, np.float32(1.2))
+    assert np.array_equal(B.norm(np.ldexp(u, -68)), np.ldexp(B.norm(u), -68))
 
 
 def test_put_copies_and_get_brings_back(backend):
