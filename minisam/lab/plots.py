@@ -62,7 +62,8 @@ def radius(setting: Setting, outcome: Outcome) -> Any:
     ax.annotate(f"a perfect classifier: {ceiling:.2f}, the share of right labels", (0, ceiling),
                 (4, 3), xycoords=("axes fraction", "data"), textcoords="offset points",
                 color=MUTED)  # fmt: skip
-    ax.set(xscale="log", xlabel="radius rho (log scale)", ylabel="accuracy on noisy validation labels",
+    ax.set(xscale="log", xlabel="radius rho (log scale)",
+           ylabel="accuracy on noisy validation labels",
            title="How far to look? Accuracy against rho")  # fmt: skip
     ax.xaxis.set_major_formatter("{x:g}")
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), labelcolor="linecolor",
