@@ -192,6 +192,34 @@ def test_the_adapter_walks_like_the_numpy_row(make, row, loop, dtype, tolerance)
     np.testing.assert_allclose(got, walk(row, dtype=dtype), rtol=tolerance, atol=tolerance)
 
 
+class SecondPassInClosure(SAM):
+    """``step(closure)`` with the first gradients in place already."""
+
+    @torch.no_grad()
+    def step(self, closure):
+        self.first_step(zero_grad=True)
+        torch.enable_grad()(closure)()
+        self.second_step()
+
+
+class FirstGradientsKept(SecondPassInClosure):
+    """Planted: the closure adds to the gradients of the first pass."""
+
+    def first_step(self, zero_grad=False):
+        super().first_step(zero_grad=False)
+
+
+def test_the_closure_may_be_for_the_second_pass_alone():
+    def factory(kind):
+        make = lambda model, rho, lr: kind(model.parameters(), SGD, rho=rho, lr=lr)
+        return adapters.torch_optimizer(make, adapters.backward_then_closure)
+
+    got = walk(factory(SecondPassInClosure))
+    np.testing.assert_allclose(got, walk(correct.sam), rtol=1e-14, atol=1e-14)
+    assert call_trace(factory(SecondPassInClosure), "sam").ok
+    assert not call_trace(factory(FirstGradientsKept), "sam").ok
+
+
 @pytest.mark.parametrize("none_for_zero", [False, True])
 @pytest.mark.parametrize("loop", LOOPS)
 def test_a_parameter_without_gradient_in_some_steps(loop, none_for_zero):
